@@ -1,0 +1,1 @@
+"""What people type: one thin file a command, parse → call → render."""

@@ -4,6 +4,7 @@
     ├── UsageError            what was typed makes no sense                      exit 2
     ├── NotConfigured         a setting, a privilege, a table, an extra is missing    4
     ├── NotFound              the reference names nothing                             6
+    ├── Busy                  another run holds it                                    7
     ├── CannotWrite           the output could not be written                        74
     └── Unavailable           PostgreSQL is out of reach; safe to repeat             75
 
@@ -32,6 +33,10 @@ class NotConfigured(EcloudPayError):
 
 class NotFound(EcloudPayError):
     """The reference is well formed and names nothing in the database."""
+
+
+class Busy(EcloudPayError):
+    """Another run holds what this one needs; wait for it or end it."""
 
 
 class CannotWrite(EcloudPayError):

@@ -1,0 +1,1 @@
+"""The backend's PostgreSQL database, which we read and never own."""

@@ -1,0 +1,118 @@
+"""psycopg's and SQLAlchemy's exceptions in our words, told apart by SQLSTATE and, before a session exists, by libpq's text."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import sqlalchemy.exc
+
+from ecloud_pay.adapters.postgres.login import CA_BUNDLES, Login
+from ecloud_pay.domain.errors import EcloudPayError, NotConfigured, Unavailable
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_TEMPORARY_CLASSES = ("08", "53", "57", "58", "40", "55")
+_HINTS = {
+    "57014": "the statement ran into its time limit; narrow the search",
+    "55P03": "another session holds a lock for longer than we wait",
+    "57P01": "the server is being shut down",
+}
+_NOT_YET = re.compile(r"starting up|shutting down|too many|remaining connection slots|in recovery|not yet accepting|no more connections", re.I)
+_TLS = re.compile(r"SSL|certificate|sslmode|sslrootcert", re.I)
+_WRONG_WORDS = re.compile(r"FATAL:|no password supplied|invalid (port|sslmode|integer|connection option|channel_binding)|could not open certificate", re.I)
+
+
+@contextmanager
+def translated(login: Login) -> Iterator[None]:
+    """Let only errors of ours out of the block; what they quote of the server's words carries no value of a row and no secret."""
+    try:
+        yield
+    except sqlalchemy.exc.DBAPIError as error:
+        if isinstance(error.orig, psycopg.Error):
+            raise _of_statement(error.orig, login) from error
+        raise
+    except psycopg.Error as error:
+        raise _of_statement(error, login) from error
+
+
+@contextmanager
+def translated_connect(login: Login) -> Iterator[None]:
+    """The same for the attempt to connect."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise _of_connect(error, login) from error
+
+
+def _of_connect(error: psycopg.Error, login: Login) -> EcloudPayError:
+    text = _first_line(error)
+    if _TLS.search(text):
+        return _of_tls(text, login)
+    if _NOT_YET.search(text) or not _WRONG_WORDS.search(text):
+        return Unavailable(
+            f"the database of {login.setting} cannot be reached: {text}",
+            now="Nothing was read and nothing was changed.",
+            to_do="Check that the server runs and the address is right, then repeat.",
+        )
+    return NotConfigured(
+        f"the database of {login.setting} refused the login: {text}",
+        to_do=f"Correct user, password or database name in {login.setting}; `ecloud-pay doctor` checks it.",
+    )
+
+
+def _of_tls(text: str, login: Login) -> EcloudPayError:
+    if login.is_encryption_enforced and "does not support SSL" in text:
+        return NotConfigured(
+            f"the server of {login.setting} offers no encryption, and its address is not a private one",
+            now="The password was not sent.",
+            to_do=f"Use a server with TLS, or accept plain text by adding {suffix(login, 'sslmode=disable')} to {login.setting}.",
+        )
+    return NotConfigured(
+        f"the encrypted connection of {login.setting} failed: {text}",
+        to_do=f"Name the certificate authority: add {suffix(login, f'sslmode=verify-full&sslrootcert={ca_bundle()}')} to {login.setting}.",
+    )
+
+
+def suffix(login: Login, text: str) -> str:
+    """`text` (of the form `a=b&c=d`) with the words that say how it joins an address."""
+    return f"`?{text}` (or `&{text}` after another option)"
+
+
+def ca_bundle() -> str:
+    """The file of public certificate authorities on this machine; the commonest path where there is none."""
+    import os
+
+    return next((path for path in CA_BUNDLES if os.path.exists(path)), CA_BUNDLES[0])
+
+
+def _of_statement(error: psycopg.Error, login: Login) -> EcloudPayError:
+    state = error.sqlstate or ""
+    words = error.diag.message_primary or ""
+    if state == "42501":
+        return NotConfigured(
+            f"the database login may not read that: {words}",
+            to_do="Have the backend's owner GRANT it SELECT; `ecloud-pay doctor` prints the line.",
+        )
+    if state.startswith(("42", "3F")):
+        return NotConfigured(
+            f"the database is not laid out as expected: {words}",
+            to_do="Check ECLOUD_PAY_SCHEMA, ECLOUD_PAY_USER_TABLE and ECLOUD_PAY_JOB_TABLE; `ecloud-pay doctor` names each table and column.",
+        )
+    if state and not state.startswith(_TEMPORARY_CLASSES):
+        return NotConfigured(
+            f"the database refused a statement ({state}): {words}", to_do="Run `ecloud-pay doctor`, and show its answer to the backend's owner."
+        )
+    if not state and isinstance(error, psycopg.DataError):
+        return NotConfigured(
+            "a row holds a value that cannot be shown, such as a date after the year 9999",
+            to_do="Narrow the search to find the row, and have the backend's owner correct it.",
+        )
+    reason = _HINTS.get(state) or words or _first_line(error)
+    return Unavailable(
+        f"the database gave up: {reason}", now="Nothing was changed.", to_do="Repeat the command; it is safe to."
+    )
+
+
+def _first_line(error: psycopg.Error) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,232 @@
+"""The Typer app: which commands there are, and what becomes of whatever they raise.
+
+A command's module is imported when that command is called; `--help` gets by with the one-line summaries below.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from ecloud_pay import __version__
+from ecloud_pay.commands.options import Common, spread
+from ecloud_pay.domain.errors import EcloudPayError
+from ecloud_pay.rendering import errors
+from ecloud_pay.rendering.screen import ClosedPipe, writing_to_stdout
+from ecloud_pay.signals import Stopped, raise_on_signals
+from ecloud_pay.wiring import Choices, Wiring
+
+PROGRAM = "ecloud-pay"
+COMPLETION_VARIABLE = "_ECLOUD_PAY_COMPLETE"
+HELP_WIDTH = 100
+
+# Command → its line in `--help`. The module `commands.<name>` holds its `run` and its EXAMPLES.
+COMMANDS = {
+    "list": "Show payments, newest first.",
+    "show": "Show one payment with its job, metadata, refunds and timeline.",
+    "doctor": "Check settings, database, privileges and files, one line each.",
+    "demo": "Look after the private sample database of --demo.",
+    "completion": "Print the completion script of a shell.",
+}
+
+EXIT_CODES = """
+0    done
+1    a bug in ecloud-pay
+2    usage: what was typed makes no sense
+4    not configured or not authorised: a setting, login, privilege, table or extra is missing
+6    not found
+7    busy: another run holds it
+74   output could not be written
+75   temporary: the database is out of reach; nothing happened, safe to repeat
+129  terminal closed; 130 interrupted; 141 closed pipe; 143 terminated
+"""
+EXAMPLES = """
+ecloud-pay --demo list
+ecloud-pay list --status succeeded
+ecloud-pay show 5
+ecloud-pay doctor
+"""
+
+
+class _LazyCommands(Mapping[str, Any]):
+    """The commands by name, each imported when it is looked at."""
+
+    def __getitem__(self, name: str) -> TyperCommand:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        return _load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Root(TyperGroup):
+    """The program itself."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**{**given, "commands": {}})
+        self.commands = _LazyCommands()  # type: ignore[assignment]  # only ever read
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+class Run:
+    """One run of the program: the choices typed before the command, and the wiring once the command is known."""
+
+    def __init__(self) -> None:
+        self.before = Choices()
+        self.wiring: Wiring | None = None
+
+    def wire(self, own: Choices) -> Wiring:
+        """The wiring for a command with its `own` common options."""
+        self.wiring = Wiring(own.over(self.before))
+        choices = self.wiring.choices
+        if choices.verbose or choices.debug or choices.log_json:
+            from ecloud_pay.logs import log_to_stderr
+
+            log_to_stderr(self.wiring.secrets(), debug=choices.debug, as_json=choices.log_json)
+        return self.wiring
+
+    @property
+    def is_debugging(self) -> bool:
+        """Whether a traceback is wanted."""
+        return self.before.debug or (self.wiring is not None and self.wiring.choices.debug)
+
+    def secrets(self) -> list[str]:
+        """Every text that must not leave."""
+        return (self.wiring or Wiring(self.before)).secrets()
+
+
+def main() -> NoReturn:
+    """The console script."""
+    raise_on_signals()
+    for stream in (sys.stdout, sys.stderr):
+        # Cards are drawn in UTF-8 whatever the locale says; what has no form in it (a lone surrogate of a file name) is escaped.
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    code = run(sys.argv[1:])
+    _flush(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; whatever goes wrong has been told on stderr."""
+    this = Run()
+    try:
+        if COMPLETION_VARIABLE in os.environ:
+            return _complete()
+        with _program().make_context(PROGRAM, list(arguments), obj=this) as context:
+            context.command.invoke(context)
+        return errors.DONE
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.TyperException as error:
+        return _tell_usage(error, this)
+    except EcloudPayError as error:
+        _tell(errors.error_lines(error), this, error)
+        return errors.exit_code(error)
+    except ClosedPipe:
+        return errors.CLOSED_PIPE
+    except Stopped as stop:
+        _tell([f"ecloud-pay: stopped by {stop}; nothing was changed."], this)
+        return stop.exit_code
+    except Exception as error:  # the last resort: no traceback for people, one for us
+        _tell([f"ecloud-pay: this is a bug: {type(error).__name__}.", "Repeat the command with --debug and report what it prints."], this, error)
+        return errors.BUG
+
+
+def _program() -> Any:
+    app = typer.Typer(cls=_Root, add_completion=False, rich_markup_mode=None, context_settings=_context_settings())
+    app.callback(invoke_without_command=True, epilog=_epilog(EXAMPLES) + "\n\n" + _epilog(EXIT_CODES, "Exit codes:"))(spread(_root))
+    return typer.main.get_command(app)
+
+
+def _root(
+    ctx: typer.Context,
+    common: Common,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """The payments console of a cleaning marketplace: reads the backend's PostgreSQL without ever writing to it.
+
+    `ecloud-pay COMMAND --help` explains a command with examples.
+    """
+    ctx.obj.before = common.choices()
+    if version:
+        _print(f"ecloud-pay {__version__}\n")
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        _print(ctx.get_help() + "\n", to_stderr=True)
+        raise typer.Exit(errors.USAGE)
+
+
+def _load(name: str) -> TyperCommand:
+    module = import_module(f"ecloud_pay.commands.{name}")
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name, epilog=_epilog(module.EXAMPLES), context_settings=_context_settings())(module.run)
+    return typer.main.get_command(app)  # type: ignore[return-value]  # one command makes no group
+
+
+def _context_settings() -> dict[str, Any]:
+    return {"help_option_names": ["-h", "--help"], "max_content_width": HELP_WIDTH}
+
+
+def _epilog(text: str, title: str = "Examples:") -> str:
+    # \b keeps a paragraph's lines as they are.
+    return "\b\n" + "\n".join([title, *(f"  {line}" for line in text.strip().splitlines())])
+
+
+def _complete() -> int:
+    from typer.completion import completion_init
+
+    completion_init()
+    _program().main(prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, standalone_mode=False)
+    return errors.DONE
+
+
+def _tell_usage(error: typer.TyperException, this: Run) -> int:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else PROGRAM
+    _tell(errors.usage_lines(error.format_message(), path), this, error)
+    return error.exit_code
+
+
+def _tell(lines: Sequence[str], this: Run, error: BaseException | None = None) -> None:
+    secrets = this.secrets()
+    text = "\n".join(lines)
+    if this.is_debugging and error is not None:
+        import traceback
+
+        text = "".join(traceback.format_exception(error)) + text
+    _print(errors.redacted(text, secrets) + "\n", to_stderr=True)
+
+
+def _print(text: str, *, to_stderr: bool = False) -> None:
+    if to_stderr:
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:  # nobody listens on stderr; the exit code still speaks
+            pass
+        return
+    with writing_to_stdout():
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _flush(code: int) -> NoReturn:
+    """Leave with `code`; a closed pipe that only shows up now must not become a complaint of the interpreter."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

@@ -1,0 +1,58 @@
+"""`show REF`: everything the database holds about one payment."""
+
+from typing import Annotated
+
+import typer
+
+from ecloud_pay.commands.options import Output, command
+from ecloud_pay.commands.parsing import reference
+from ecloud_pay.commands.printing import chosen_fields, chosen_format, print_documents
+from ecloud_pay.domain.errors import NotFound
+from ecloud_pay.domain.reference import FORMS, Reference, ReferenceKind
+from ecloud_pay.ports import Found
+from ecloud_pay.rendering import machine
+from ecloud_pay.wiring import Wiring
+
+EXAMPLES = """
+ecloud-pay show 5
+ecloud-pay show pi_3SMUfcQ1SldwUSm92tASE3le
+ecloud-pay show client1@test.com
+ecloud-pay show job:14 --json
+"""
+
+
+@command
+def run(
+    wiring: Wiring,
+    ref: Annotated[str, typer.Argument(metavar="REF", help=f"Which payment: {FORMS}.", show_default=False)],
+    output: Output,
+) -> None:
+    """Show one payment with its job, metadata, refunds and timeline.
+
+    REF is a number (5 or #5), a Stripe id of the PaymentIntent, charge or refund (pi_…, ch_…, re_…, pyr_…), job:14, or an e-mail:
+    its newest payment as client, else as cleaner.
+    """
+    chosen, fields = chosen_format(output), chosen_fields(output)
+    wanted = reference(ref)
+    look = wiring.look
+    with wiring.reader() as reader:
+        found = reader.find(wanted)
+    if found is None:
+        raise NotFound(f"no payment is known by {wanted.kind.value} {wanted}", to_do="`ecloud-pay list` shows what there is.")
+    if chosen == "cards":
+        from ecloud_pay.rendering.cards import file_cards
+
+        wiring.screen.show(file_cards(found.file, look))
+    else:
+        print_documents([machine.file_document(found.file)], chosen, fields, wiring.screen, as_one=True)
+    if found.candidates > 1:
+        wiring.screen.note(_others(wanted, found))
+
+
+def _others(wanted: Reference, found: Found) -> str:
+    as_role = f" as {found.as_role}" if found.as_role else ""
+    all_of_them = {
+        ReferenceKind.EMAIL: f" All: ecloud-pay list --{found.as_role} {wanted.value}",
+        ReferenceKind.JOB: f" All: ecloud-pay list --job {wanted.value}",
+    }.get(wanted.kind, "")
+    return f"{wanted} has {found.candidates} payments{as_role}; this is the newest.{all_of_them}"

@@ -1,0 +1,238 @@
+"""Payment cards: left-open boxes, one per payment.
+
+    ┌─ Payment #5 ─────────────────────────────────────
+    │ Status: SUCCEEDED
+    │ Amount: $100.00 USD
+    │   ├─ Platform Fee (15%): $15.00
+    │   └─ Cleaner Payout (85%): $85.00
+    └──────────────────────────────────────────────────
+
+Left open because a right edge would have to cut or pad text of unknown width. Every value is scrubbed and set into Rich `Text`, so
+that no row can speak markup. The same lines go to a pipe, without glyph and colour.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich.text import Text
+
+from ecloud_pay.domain.money import Amount, share
+from ecloud_pay.domain.payment import Job, Json, Payment, PaymentFile, Person, Refund, Transaction
+from ecloud_pay.rendering import theme
+from ecloud_pay.rendering.amounts import amount_text, share_text
+from ecloud_pay.rendering.look import Look
+from ecloud_pay.rendering.sanitize import visible
+from ecloud_pay.rendering.times import local_time
+
+CARD_WIDTH = 51
+ABSENT = "N/A"
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)  # where rows without an instant are sorted
+
+
+def payment_card(payment: Payment, look: Look) -> list[Text]:
+    """The card of one payment, as lines."""
+    sections = [
+        _money_section(payment, look),
+        _refund_section(payment, look),
+        _people_section(payment),
+        _stripe_section(payment),
+        _branch("Timestamps:", [("Created: ", _time(payment.created_at, look)), ("Paid: ", _time(payment.paid_at, look))]),
+    ]
+    return _box(f"Payment #{payment.id}", sections, look)
+
+
+def file_cards(file: PaymentFile, look: Look) -> list[Text]:
+    """The card, then a second box with job, description, metadata, refunds and the timeline of transactions."""
+    payment = file.payment
+    sections = [
+        _job_section(payment),
+        _metadata_section(payment.metadata),
+        _refunds_section(file.refunds, payment, look),
+        _timeline_section(file.transactions, look),
+    ]
+    return [*payment_card(payment, look), *_box(f"Details of #{payment.id}", sections, look)]
+
+
+def person_text(person: Person | None) -> str:
+    """`username (email)`; the id where the user's row is gone; `N/A` where nobody is named."""
+    if person is None:
+        return ABSENT
+    if person.username is None:
+        return f"user #{person.id} ({ABSENT})"
+    return visible(f"{person.username} ({person.email or ABSENT})")
+
+
+def card_text(payment: Payment) -> str:
+    """`visa •••• 4242`; without a brand the method's type; `N/A` where the row says nothing."""
+    words = [payment.payment_method_brand or payment.payment_method_type]
+    if payment.payment_method_last4:
+        words.append(f"•••• {payment.payment_method_last4}")
+    elif not payment.payment_method_brand:
+        return ABSENT if not words[0] or words[0] == "card" else visible(words[0])
+    return visible(" ".join(word for word in words if word))
+
+
+def status_text(status: str | None, look: Look) -> Text:
+    """`SUCCEEDED`, with its glyph on a terminal."""
+    mark = theme.mark(status)
+    word = visible(status or ABSENT).upper()
+    return Text(f"{mark.glyph} {word}" if look.is_terminal else word, style=mark.style)
+
+
+def _money_section(payment: Payment, look: Look) -> list[Text]:
+    def part(name: str, amount: Amount) -> tuple[str, Text]:
+        return f"{name} ({share_text(share(amount, payment.amount))}): ", _amount(amount, look)
+
+    return [
+        _line("Status: ", status_text(payment.status, look)),
+        _line("Amount: ", Text(amount_text(payment.amount, look.currency, with_code=True), style=theme.STRONG)),
+        *_twigs([part("Platform Fee", payment.platform_fee), part("Cleaner Payout", payment.cleaner_payout)]),
+    ]
+
+
+def _refund_section(payment: Payment, look: Look) -> list[Text]:
+    if not payment.refund_amount:
+        return []
+    percent = share_text(share(payment.refund_amount, payment.amount))
+    head = _line(f"Refunded ({percent}): ", _amount(payment.refund_amount, look, with_code=True))
+    reason = Text(visible(payment.refund_reason or ABSENT))
+    return [head, *_twigs([("Reason: ", reason), ("When: ", _time(payment.refunded_at, look))])]
+
+
+def _people_section(payment: Payment) -> list[Text]:
+    return [
+        _line("Client: ", Text(person_text(payment.client))),
+        _line("Cleaner: ", Text(person_text(payment.cleaner))),
+        _line("Job ID: ", Text(f"#{payment.job.id}" if payment.job else ABSENT)),
+    ]
+
+
+def _stripe_section(payment: Payment) -> list[Text]:
+    return _branch(
+        "Stripe Details:",
+        [
+            ("Payment Intent: ", _id(payment.stripe_payment_intent_id)),
+            ("Charge ID: ", _id(payment.stripe_charge_id)),
+            ("Payment Method: ", Text(card_text(payment))),
+        ],
+    )
+
+
+def _job_section(payment: Payment) -> list[Text]:
+    lines = [_line("Job: ", Text(_job_words(payment.job)))]
+    if payment.job:
+        lines += _twigs([("Address: ", Text(visible(payment.job.property_address or ABSENT)))])
+    return [*lines, _line("Description: ", Text(visible(payment.description or ABSENT)))]
+
+
+def _job_words(job: Job | None) -> str:
+    return f"#{job.id} {visible(job.service_type or ABSENT)}" if job else ABSENT
+
+
+def _metadata_section(metadata: Json) -> list[Text]:
+    if not metadata:
+        return [_line("Metadata: ", Text("none"))]
+    if not isinstance(metadata, dict):
+        return [_line("Metadata: ", Text(_json_words(metadata)))]
+    return _branch("Metadata:", [(f"{visible(key)}: ", Text(_json_words(value))) for key, value in metadata.items()])
+
+
+def _json_words(value: Json) -> str:
+    return visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _refunds_section(refunds: Sequence[Refund], payment: Payment, look: Look) -> list[Text]:
+    if not refunds:
+        # A refund made by hand may have changed the payment and left no row; saying "none" alone would hide it.
+        return [_line("Refunds: ", Text("none recorded as a row" if payment.refund_amount else "none"))]
+    lines = [Text("Refunds:", style=theme.LABEL)]
+    for index, refund in enumerate(refunds):
+        is_last = index == len(refunds) - 1
+        head = Text.assemble(f"#{refund.id} ", status_text(refund.status, look), " ", _amount(refund.amount, look), " ", _id(refund.stripe_refund_id))
+        lines.append(Text.assemble((f"  {_fork(is_last)} ", theme.FRAME), head))
+        stem = "      " if is_last else "  │   "
+        lines += [Text.assemble((stem, theme.FRAME), _line(name, value)) for name, value in _refund_facts(refund, look)]
+    return lines
+
+
+def _refund_facts(refund: Refund, look: Look) -> list[tuple[str, Text]]:
+    return [
+        ("Reason: ", Text(visible(refund.reason or ABSENT))),
+        ("Requested by: ", Text.assemble(person_text(refund.requested_by), " on ", _time(refund.created_at, look))),
+        ("Processed: ", _time(refund.processed_at, look)),
+    ]
+
+
+def _timeline_section(transactions: Sequence[Transaction], look: Look) -> list[Text]:
+    if not transactions:
+        return [_line("Timeline: ", Text("no transactions"))]
+    in_time = sorted(transactions, key=lambda row: (row.created_at or _END_OF_TIME, row.id))
+    kind_width = max(len(visible(row.transaction_type)) for row in in_time)
+    amounts = [amount_text(row.amount, look.currency) for row in in_time]
+    rows = [
+        (
+            f"{local_time(row.created_at, look.zone)}  ",
+            Text.assemble(
+                f"{visible(row.transaction_type):<{kind_width}}  {amount:>{max(map(len, amounts))}}  ",
+                status_text(row.status, look),
+                "  ",
+                _id(row.stripe_transaction_id),
+                _completed(row, look),
+            ),
+        )
+        for row, amount in zip(in_time, amounts, strict=True)
+    ]
+    return _branch("Timeline:", rows)
+
+
+def _completed(transaction: Transaction, look: Look) -> str:
+    """When it was completed, where that says more than when it began."""
+    if transaction.completed_at is None:
+        return ""
+    if transaction.created_at is not None and transaction.completed_at.replace(microsecond=0) == transaction.created_at.replace(microsecond=0):
+        return ""
+    return f"  completed {local_time(transaction.completed_at, look.zone)}"
+
+
+def _amount(amount: Amount, look: Look, *, with_code: bool = False) -> Text:
+    return Text(amount_text(amount, look.currency, with_code=with_code))
+
+
+def _time(instant: datetime | None, look: Look) -> Text:
+    return Text(local_time(instant, look.zone))
+
+
+def _id(value: str | None) -> Text:
+    return Text(visible(value), style=theme.ID) if value else Text(ABSENT)
+
+
+def _line(label: str, value: Text) -> Text:
+    return Text.assemble((label, theme.LABEL), value)
+
+
+def _branch(label: str, entries: Sequence[tuple[str, Text]]) -> list[Text]:
+    return [Text(label, style=theme.LABEL), *_twigs(entries)]
+
+
+def _twigs(entries: Sequence[tuple[str, Text]]) -> list[Text]:
+    return [
+        Text.assemble((f"  {_fork(index == len(entries) - 1)} ", theme.FRAME), _line(label, value))
+        for index, (label, value) in enumerate(entries)
+    ]
+
+
+def _fork(is_last: bool) -> str:
+    return "└─" if is_last else "├─"
+
+
+def _box(title: str, sections: Iterable[Sequence[Text]], look: Look) -> list[Text]:
+    width = min(CARD_WIDTH, look.width or CARD_WIDTH)
+    head = f"┌─ {title} "
+    lines = [Text(head + "─" * (width - 1 - len(head)), style=theme.FRAME)]
+    filled = [section for section in sections if section]
+    for index, section in enumerate(filled):
+        lines += [Text.assemble(("│ ", theme.FRAME), line) for line in section]
+        if index < len(filled) - 1:
+            lines.append(Text("│", style=theme.FRAME))
+    return [*lines, Text("└" + "─" * (width - 1), style=theme.FRAME)]

@@ -1,0 +1,43 @@
+"""The one table from an error to its exit code, and the one to three lines that tell it."""
+
+import re
+from collections.abc import Iterable
+
+from ecloud_pay.domain.errors import Busy, CannotWrite, EcloudPayError, NotConfigured, NotFound, Unavailable, UsageError
+from ecloud_pay.rendering.sanitize import visible
+
+DONE = 0
+BUG = 1
+USAGE = 2
+CLOSED_PIPE = 141
+EXIT_CODES: dict[type[EcloudPayError], int] = {UsageError: USAGE, NotConfigured: 4, NotFound: 6, Busy: 7, CannotWrite: 74, Unavailable: 75}
+LONGEST_LINE = 400  # characters; what was typed may be quoted, and it may be a megabyte
+
+_STRIPE_KEY = re.compile(r"\b((?:sk|rk|whsec)_(?:live_|test_)?)[A-Za-z0-9_+/=-]+")
+
+
+def exit_code(error: EcloudPayError) -> int:
+    """The documented exit code of `error`."""
+    return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+
+
+def error_lines(error: EcloudPayError) -> list[str]:
+    """What happened · what is true now · what to do."""
+    lines = [f"ecloud-pay: {error.what}", error.now, error.to_do]
+    return [_clipped(visible(line)) for line in lines if line]
+
+
+def usage_lines(message: str, command_path: str) -> list[str]:
+    """A usage error that the option parser found."""
+    return [_clipped(visible(f"ecloud-pay: {message}")), f"Try '{command_path} --help'."]
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """`text` with every one of `secrets`, and whatever looks like a Stripe key, blanked out."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return _STRIPE_KEY.sub(r"\1***", text)
+
+
+def _clipped(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"

@@ -1,0 +1,27 @@
+"""Instants as people and as scripts read them."""
+
+from datetime import UTC, datetime, tzinfo
+
+from ecloud_pay.domain.period import Period
+
+
+def local_time(instant: datetime | None, zone: tzinfo) -> str:
+    """`2025-01-27 14:30:15 UTC` in `zone`; `N/A` where there is none."""
+    return "N/A" if instant is None else instant.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def api_time(instant: datetime | None) -> str | None:
+    """`2025-01-27T14:30:15.123456Z`: always UTC, always microseconds; None where there is none."""
+    if instant is None:
+        return None
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def period_text(period: Period, zone: tzinfo) -> str:
+    """`from 2025-01-01 00:00:00 UTC until before 2025-02-01 00:00:00 UTC`."""
+    parts = []
+    if period.since is not None:
+        parts.append(f"from {local_time(period.since, zone)}")
+    if period.until is not None:
+        parts.append(f"until before {local_time(period.until, zone)}")
+    return " ".join(parts)

@@ -1,0 +1,180 @@
+"""The composition root: builds each thing from outside the first time somebody asks for it.
+
+Commands get a `Wiring` and ask it for what they need; it alone knows the adapters and the demo. Nothing heavy is imported before it
+is asked for.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, tzinfo
+from difflib import get_close_matches
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecloud_pay import settings as settings_module
+from ecloud_pay.domain.errors import NotConfigured, UsageError
+from ecloud_pay.ports import DatabaseFacts, PaymentReader
+from ecloud_pay.rendering.look import Look
+from ecloud_pay.rendering.screen import Screen
+from ecloud_pay.settings import Settings
+
+if TYPE_CHECKING:
+    from ecloud_pay.adapters.postgres.engine import Database
+    from ecloud_pay.demo.server import ServerFolder
+
+READ_DATABASE = "ECLOUD_PAY_READ_DATABASE_URL"
+DATABASE = "DATABASE_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The options that every command shares, as typed."""
+
+    demo: bool = False
+    env_file: str | None = None
+    tz: str | None = None
+    no_color: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+    log_json: bool = False
+
+    def over(self, earlier: "Choices") -> "Choices":
+        """These, typed after the command, on top of the `earlier` ones, typed before it: a switch once on stays on."""
+        return Choices(*(_first_given(getattr(self, field.name), getattr(earlier, field.name)) for field in fields(self)))
+
+
+class Wiring:
+    """One run's outside. Tests give `environ` and `now`."""
+
+    def __init__(self, choices: Choices, environ: Mapping[str, str] | None = None, now: datetime | None = None) -> None:
+        self.choices = choices
+        self.now = now or datetime.now(UTC)
+        self._environ = os.environ if environ is None else environ
+
+    @cached_property
+    def screen(self) -> Screen:
+        """The two streams of this run."""
+        return Screen(sys.stdout, sys.stderr, self._environ, is_quiet=self.choices.quiet, no_color=self.choices.no_color)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings; under --demo only those that lead nowhere real."""
+        if self._loaded.is_env_file_open_to_others:
+            self.screen.warn(f"{str(self._loaded.env_file)!r} holds secrets and can be read by others: chmod 600 it.")
+        return self._loaded.for_demo() if self.choices.demo else self._loaded
+
+    @cached_property
+    def zone(self) -> tzinfo:
+        """--tz, else ECLOUD_PAY_TZ."""
+        if self.choices.tz is None:
+            return self.settings.zone
+        try:
+            return settings_module.zone_named(self.choices.tz)
+        except ValueError as error:
+            raise UsageError(f"--tz: {self.choices.tz!r} is no time zone{_nearest_zone(self.choices.tz)}") from error
+
+    @cached_property
+    def look(self) -> Look:
+        """How this run's reader wants to see things."""
+        return Look(self.zone, self.settings.currency, self.screen.width)
+
+    @contextmanager
+    def reader(self) -> Iterator[PaymentReader]:
+        """A reader on one READ ONLY snapshot of the replica, where one is set, else of the database."""
+        from ecloud_pay.adapters.postgres.payments import open_reader
+
+        with self._read_database() as database, open_reader(database) as reader:
+            yield reader
+
+    def inspect_database(self) -> DatabaseFacts:
+        """What the catalogue says of the database that read commands use."""
+        from ecloud_pay.adapters.postgres.catalogue import inspect
+
+        with self._read_database() as database:
+            return inspect(database)
+
+    def demo_path(self) -> Path:
+        """The folder of the demo's PostgreSQL."""
+        return self._demo_folder().root
+
+    def stop_demo(self) -> bool:
+        """Stop the demo's PostgreSQL; False where none runs, Busy while another console uses it."""
+        from ecloud_pay.demo.server import stop
+
+        return stop(self._demo_folder())
+
+    def reset_demo(self) -> None:
+        """Throw the demo's database away; Busy while another console uses it."""
+        from ecloud_pay.demo.server import reset
+
+        reset(self._demo_folder())
+
+    def secrets(self) -> list[str]:
+        """Every text that must not leave. Asks for nothing that could fail: it serves the reporting of failures."""
+        known = self.__dict__.get("_loaded")
+        return list(known.secrets() if known else settings_module.from_environment(self._environ).secrets())
+
+    @cached_property
+    def _loaded(self) -> Settings:
+        return settings_module.load(self._environ, self.choices.env_file)
+
+    @contextmanager
+    def _read_database(self) -> "Iterator[Database]":
+        if self.choices.demo:
+            with self._demo_database() as database:
+                yield database
+            return
+        for setting in (READ_DATABASE, DATABASE):
+            if url := self.settings.secret(setting):
+                yield self._database(url.reveal(), setting)
+                return
+        raise NotConfigured(
+            "no database is configured: DATABASE_URL is not set",
+            now="Nothing was read; sample data is shown only when asked for.",
+            to_do="Set DATABASE_URL (in the environment or in ./.env), or add --demo to look at sample data.",
+        )
+
+    def _demo_folder(self) -> "ServerFolder":
+        from ecloud_pay.demo.server import server_folder
+
+        return server_folder(self.settings.state_dir)
+
+    @contextmanager
+    def _demo_database(self) -> "Iterator[Database]":
+        from ecloud_pay.demo.sample import fill
+        from ecloud_pay.demo.server import running
+
+        # libpq reads these by itself, and --demo must not be led anywhere by them.
+        for name in [name for name in os.environ if name.startswith("PG")]:
+            del os.environ[name]
+        self.screen.demo()
+        with running(self._demo_folder(), partial(fill, today=self.now.date()), tell=self.screen.note) as conninfo:
+            yield self._database(conninfo, "--demo")
+
+    def _database(self, url: str, setting: str) -> "Database":
+        from ecloud_pay.adapters.postgres.engine import Database
+        from ecloud_pay.adapters.postgres.login import parse_login
+        from ecloud_pay.adapters.postgres.tables import Names
+
+        names = Names(
+            schema=self.settings.table_name("ECLOUD_PAY_SCHEMA"),
+            user=self.settings.table_name("ECLOUD_PAY_USER_TABLE") or Names.user,
+            job=self.settings.table_name("ECLOUD_PAY_JOB_TABLE") or Names.job,
+        )
+        return Database(parse_login(url, setting), names, self.settings.database_zone)
+
+
+def _first_given(later: bool | str | None, earlier: bool | str | None) -> bool | str | None:
+    return later if later is not None and later is not False else earlier
+
+
+def _nearest_zone(text: str) -> str:
+    from zoneinfo import available_timezones
+
+    close = get_close_matches(text, available_timezones(), n=3)
+    return f"; did you mean {' or '.join(close)}?" if close else "; write one like UTC or Europe/Berlin"
