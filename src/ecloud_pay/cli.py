@@ -74,10 +74,10 @@ class _Root(TyperGroup):
         super().__init__(**{**given, "commands": {}})
         self.commands = _LazyCommands()  # type: ignore[assignment]  # only ever read
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -141,7 +141,11 @@ def run(arguments: Sequence[str]) -> int:
         _tell([f"ecloud-pay: stopped by {stop}; nothing was changed."], this)
         return stop.exit_code
     except Exception as error:  # the last resort: no traceback for people, one for us
-        _tell([f"ecloud-pay: this is a bug: {type(error).__name__}.", "Repeat the command with --debug and report what it prints."], this, error)
+        _tell(
+            [f"ecloud-pay: this is a bug: {type(error).__name__}.", "Repeat the command with --debug and report what it prints."],
+            this,
+            error,
+        )
         return errors.BUG
 
 
@@ -186,7 +190,7 @@ def _epilog(text: str, title: str = "Examples:") -> str:
 
 
 def _complete() -> int:
-    from typer.completion import completion_init
+    from typer.completion import completion_init  # type: ignore[attr-defined]  # what add_completion=True would call
 
     completion_init()
     _program().main(prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, standalone_mode=False)

@@ -1,7 +1,6 @@
 """What the commands need from outside, in the words of the domain. Adapters fulfil these; tests may pass fakes."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,40 +28,58 @@ class PaymentReader(Protocol):
         """The payment that `reference` means (of several, the newest), with its transactions and refunds; None where there is none."""
 
 
-class OpensReader(Protocol):
-    """Opens a snapshot for the length of a `with` block."""
-
-    def __call__(self) -> AbstractContextManager[PaymentReader]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as the catalogue knows it."""
+    """A column as the catalogue knows it. `is_required`: an INSERT that leaves it out fails."""
 
     name: str
     type: str
-    is_nullable: bool
-    has_default: bool
+    is_required: bool
+    is_readable: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """What the catalogue says of one table; `columns` is empty where the table is missing or out of sight."""
+    """What the catalogue says of one table. `columns` is empty where the table is missing or out of sight."""
 
-    role: str
     name: str
+    expected: tuple[str, ...]
+    optional: frozenset[str]
     columns: tuple[Column, ...]
-    can_select: bool
     can_insert: bool
     can_update: bool
     rows_estimate: int
     bytes_total: int
-    created_at_is_indexed: bool
+    is_created_at_indexed: bool
+
+    @property
+    def missing(self) -> list[str]:
+        """Columns that the console cannot do without and that are not there."""
+        present = {column.name for column in self.columns}
+        return [name for name in self.expected if name not in present and name not in self.optional]
+
+    @property
+    def unreadable(self) -> list[str]:
+        """Columns of ours that this login may not SELECT."""
+        return [column.name for column in self.columns if column.name in self.expected and not column.is_readable]
+
+    @property
+    def demanding(self) -> list[str]:
+        """Columns that are not ours and that an INSERT of ours would leave out in vain."""
+        return [column.name for column in self.columns if column.is_required and column.name not in self.expected]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A user found by e-mail. None: the user table has no such column."""
+
+    is_active: bool | None
+    is_staff: bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFacts:
-    """What `doctor` asks a database. `host` is what the connection really went to; a socket's folder begins with /."""
+    """What `doctor` learns from one database. `host` begins with / for a socket; `sslmode` is what the connection asked for."""
 
     host: str
     database: str
@@ -70,13 +87,8 @@ class DatabaseFacts:
     server_version: str
     is_standby: bool
     is_encrypted: bool
-    tls: str
-    time_zone: str
-    encoding: str
-    tables: tuple[TableFacts, ...]
-
-
-class InspectsDatabase(Protocol):
-    """Connects and asks the catalogue, read-only. Raises NotConfigured or Unavailable."""
-
-    def __call__(self) -> DatabaseFacts: ...
+    sslmode: str
+    is_near: bool
+    server_time_zone: str
+    tables: dict[str, TableFacts]
+    operator: Operator | None

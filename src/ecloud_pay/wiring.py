@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
 from functools import cached_property, partial
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 READ_DATABASE = "ECLOUD_PAY_READ_DATABASE_URL"
 DATABASE = "DATABASE_URL"
+DEMO_DATABASE = "--demo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,16 @@ class Choices:
 
     def over(self, earlier: "Choices") -> "Choices":
         """These, typed after the command, on top of the `earlier` ones, typed before it: a switch once on stays on."""
-        return Choices(*(_first_given(getattr(self, field.name), getattr(earlier, field.name)) for field in fields(self)))
+        return Choices(
+            demo=self.demo or earlier.demo,
+            env_file=earlier.env_file if self.env_file is None else self.env_file,
+            tz=earlier.tz if self.tz is None else self.tz,
+            no_color=self.no_color or earlier.no_color,
+            quiet=self.quiet or earlier.quiet,
+            verbose=self.verbose or earlier.verbose,
+            debug=self.debug or earlier.debug,
+            log_json=self.log_json or earlier.log_json,
+        )
 
 
 class Wiring:
@@ -88,15 +98,24 @@ class Wiring:
         """A reader on one READ ONLY snapshot of the replica, where one is set, else of the database."""
         from ecloud_pay.adapters.postgres.payments import open_reader
 
-        with self._read_database() as database, open_reader(database) as reader:
+        with self._opened(self._read_setting()) as database, open_reader(database) as reader:
             yield reader
 
-    def inspect_database(self) -> DatabaseFacts:
-        """What the catalogue says of the database that read commands use."""
+    def database_settings(self) -> list[str]:
+        """The settings that name a database, the one that read commands use first; under --demo its own."""
+        return [DEMO_DATABASE] if self.choices.demo else [name for name in (READ_DATABASE, DATABASE) if self.settings.is_set(name)]
+
+    def inspect_database(self, setting: str) -> DatabaseFacts:
+        """What the catalogue says of the database that `setting` names."""
         from ecloud_pay.adapters.postgres.catalogue import inspect
 
-        with self._read_database() as database:
-            return inspect(database)
+        with self._opened(setting) as database:
+            return inspect(database, self.settings.text("ECLOUD_PAY_OPERATOR"))
+
+    def warn_of_silent_utc(self) -> None:
+        """Say so where nobody chose the zone of days: a silent UTC moves month-end money."""
+        if self.choices.tz is None and not self.settings.is_set("ECLOUD_PAY_TZ"):
+            self.screen.warn("ECLOUD_PAY_TZ is not set, so a day is a day in UTC.")
 
     def demo_path(self) -> Path:
         """The folder of the demo's PostgreSQL."""
@@ -123,21 +142,23 @@ class Wiring:
     def _loaded(self) -> Settings:
         return settings_module.load(self._environ, self.choices.env_file)
 
+    def _read_setting(self) -> str:
+        names = self.database_settings()
+        if not names:
+            raise NotConfigured(
+                "no database is configured: DATABASE_URL is not set",
+                now="Nothing was read; sample data is shown only when asked for.",
+                to_do="Set DATABASE_URL (in the environment or in ./.env), or add --demo to look at sample data.",
+            )
+        return names[0]
+
     @contextmanager
-    def _read_database(self) -> "Iterator[Database]":
-        if self.choices.demo:
-            with self._demo_database() as database:
-                yield database
-            return
-        for setting in (READ_DATABASE, DATABASE):
-            if url := self.settings.secret(setting):
-                yield self._database(url.reveal(), setting)
-                return
-        raise NotConfigured(
-            "no database is configured: DATABASE_URL is not set",
-            now="Nothing was read; sample data is shown only when asked for.",
-            to_do="Set DATABASE_URL (in the environment or in ./.env), or add --demo to look at sample data.",
-        )
+    def _opened(self, setting: str) -> "Iterator[Database]":
+        if setting == DEMO_DATABASE:
+            with self._demo_conninfo() as conninfo:
+                yield self._database(conninfo, setting)
+        elif url := self.settings.secret(setting):
+            yield self._database(url.reveal(), setting)
 
     def _demo_folder(self) -> "ServerFolder":
         from ecloud_pay.demo.server import server_folder
@@ -145,7 +166,7 @@ class Wiring:
         return server_folder(self.settings.state_dir)
 
     @contextmanager
-    def _demo_database(self) -> "Iterator[Database]":
+    def _demo_conninfo(self) -> Iterator[str]:
         from ecloud_pay.demo.sample import fill
         from ecloud_pay.demo.server import running
 
@@ -154,7 +175,7 @@ class Wiring:
             del os.environ[name]
         self.screen.demo()
         with running(self._demo_folder(), partial(fill, today=self.now.date()), tell=self.screen.note) as conninfo:
-            yield self._database(conninfo, "--demo")
+            yield conninfo
 
     def _database(self, url: str, setting: str) -> "Database":
         from ecloud_pay.adapters.postgres.engine import Database
@@ -163,14 +184,10 @@ class Wiring:
 
         names = Names(
             schema=self.settings.table_name("ECLOUD_PAY_SCHEMA"),
-            user=self.settings.table_name("ECLOUD_PAY_USER_TABLE") or Names.user,
-            job=self.settings.table_name("ECLOUD_PAY_JOB_TABLE") or Names.job,
+            user=self.settings.table_name("ECLOUD_PAY_USER_TABLE"),
+            job=self.settings.table_name("ECLOUD_PAY_JOB_TABLE"),
         )
         return Database(parse_login(url, setting), names, self.settings.database_zone)
-
-
-def _first_given(later: bool | str | None, earlier: bool | str | None) -> bool | str | None:
-    return later if later is not None and later is not False else earlier
 
 
 def _nearest_zone(text: str) -> str:

@@ -10,12 +10,17 @@ from pathlib import Path
 from ecloud_pay.demo.server import running, server_folder
 
 
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def prepare(_: str) -> None:
-    print("preparing", flush=True)
+    say("preparing")
     if "hang" in sys.argv:
         signal.pause()
 
 
-with running(server_folder(Path(sys.argv[1])), prepare, lambda note: print("note", note, flush=True)) as conninfo:
-    print("inside", conninfo, flush=True)
+with running(server_folder(Path(sys.argv[1])), prepare, say) as conninfo:
+    say(f"inside {conninfo}")
     sys.stdin.read()

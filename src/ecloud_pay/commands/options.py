@@ -45,7 +45,8 @@ class Filters:
     """Which payments are meant; all that are given hold together."""
 
     status: Annotated[
-        list[str], typer.Option("--status", metavar="STATUS", help=f"{', '.join(STATUSES)}; may be repeated.", autocompletion=lambda: STATUSES)
+        list[str],
+        typer.Option("--status", metavar="STATUS", help=f"{', '.join(STATUSES)}; may be repeated.", autocompletion=lambda: STATUSES),
     ] = field(default_factory=list)
     job: Annotated[str | None, typer.Option("--job", metavar="N", help="The job's number.")] = None
     client: Annotated[str | None, typer.Option("--client", metavar="WHO", help=f"The paying client: {_EMAIL_OR_ID}.")] = None
@@ -68,7 +69,8 @@ class Output:
     """How records are printed."""
 
     format: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)} (default: cards).", autocompletion=lambda: FORMATS)
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)} (default: cards).", autocompletion=lambda: FORMATS),
     ] = None
     json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False
     ndjson: Annotated[bool, typer.Option("--ndjson", help="Short for --format ndjson.")] = False
@@ -115,7 +117,8 @@ def spread(function: Callable[..., None]) -> Callable[..., None]:
 def _parameters(bundle: Any) -> list[inspect.Parameter]:
     hints = get_type_hints(bundle, include_extras=True)
     return [
-        inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=_default(one), annotation=hints[one.name]) for one in fields(bundle)
+        inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=_default(one), annotation=hints[one.name])
+        for one in fields(bundle)
     ]
 
 

@@ -38,15 +38,21 @@ def run(
     with wiring.reader() as reader:
         found = reader.find(wanted)
     if found is None:
-        raise NotFound(f"no payment is known by {wanted.kind.value} {wanted}", to_do="`ecloud-pay list` shows what there is.")
+        raise NotFound(_nothing(wanted), to_do="`ecloud-pay list` shows what there is.")
     if chosen == "cards":
         from ecloud_pay.rendering.cards import file_cards
 
         wiring.screen.show(file_cards(found.file, look))
     else:
         print_documents([machine.file_document(found.file)], chosen, fields, wiring.screen, as_one=True)
-    if found.candidates > 1:
+    if found.candidates > 1 or wanted.kind is ReferenceKind.EMAIL:
         wiring.screen.note(_others(wanted, found))
+
+
+def _nothing(wanted: Reference) -> str:
+    if wanted.kind is ReferenceKind.PAYMENT:
+        return f"there is no payment {wanted}"
+    return f"no payment belongs to {wanted}"
 
 
 def _others(wanted: Reference, found: Found) -> str:
@@ -55,4 +61,6 @@ def _others(wanted: Reference, found: Found) -> str:
         ReferenceKind.EMAIL: f" All: ecloud-pay list --{found.as_role} {wanted.value}",
         ReferenceKind.JOB: f" All: ecloud-pay list --job {wanted.value}",
     }.get(wanted.kind, "")
+    if found.candidates == 1:
+        return f"{wanted} has 1 payment{as_role}, this one."
     return f"{wanted} has {found.candidates} payments{as_role}; this is the newest.{all_of_them}"

@@ -29,7 +29,10 @@ from ecloud_pay.domain.errors import CannotWrite, NotConfigured
 SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 SOCKET_NAME = ".s.PGSQL.5432"
-SYSTEM_PLACES = (Path("/var/lib"), Path("/var/tmp"))
+# libpq reads a comma in `host` as a list of hosts, and postmaster.pid is read by lines.
+NOT_IN_SOCKET_PATH = frozenset(",\n\r")
+UNQUOTABLE = NOT_IN_SOCKET_PATH.union('"$`\\')
+SYSTEM_PLACES = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108 - make() refuses what is not root's there
 ELSEWHERE = "set ECLOUD_PAY_STATE_DIR to a short path in a local folder of yours"
 
 
@@ -109,7 +112,10 @@ def discard(folder: ServerFolder, path: Path) -> None:
 def sweep(folder: ServerFolder) -> None:
     """Delete what killed consoles left half-made. An initdb they orphaned may still be writing: the next sweep gets the rest."""
     for leftover in folder.root.glob("scratch-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -125,7 +131,7 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def _place(state_dir: Path, account: Account | None) -> Path:
-    if account is None or (can_enter(account, state_dir) and only_root_can_swap(state_dir)):
+    if account is None or _suits_root(state_dir, account):
         return state_dir / "demo"
     name = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:12]
     for system in SYSTEM_PLACES:
@@ -136,13 +142,21 @@ def _place(state_dir: Path, account: Account | None) -> Path:
     raise NotConfigured(f"there is no folder that root can write and the account {account.name} can enter", to_do=ELSEWHERE)
 
 
+def _suits_root(state_dir: Path, account: Account) -> bool:
+    # initdb runs its neighbour `postgres` through a shell without escaping these, and root's copy of both lives below state_dir.
+    if UNQUOTABLE.intersection(str(state_dir)):
+        return False
+    return can_enter(account, state_dir) and only_root_can_swap(state_dir)
+
+
 def _check_socket_path(socket: Path) -> None:
     too_long = len(os.fsencode(socket)) - SOCKET_PATH_BYTES
     if too_long > 0:
         raise NotConfigured(f"the path of the demo server's socket is {too_long} bytes too long: {socket}", to_do=ELSEWHERE)
-    if "," in str(socket):
-        # libpq reads a comma in `host` as a list of hosts.
-        raise NotConfigured(f"PostgreSQL cannot have a socket in a folder with a comma in its name: {socket}", to_do=ELSEWHERE)
+    if NOT_IN_SOCKET_PATH.intersection(str(socket)):
+        raise NotConfigured(
+            f"the demo server's socket cannot be in a folder with a comma or line break in its name: {socket!r}", to_do=ELSEWHERE
+        )
 
 
 def _mkdir(path: Path, mode: int) -> None:

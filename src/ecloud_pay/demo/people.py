@@ -80,18 +80,11 @@ _CLEANERS = {
     "jpy": "高橋 健=ken.takahashi; Mika Ito=mika.ito",
 }
 _ADDRESSES = {
-    "usd": (
-        *("88 Harbor View Dr, Seattle, WA", "4 Elm Ct, Austin, TX", "1907 Mission St #3, San Francisco, CA", "52 W 91st St, New York, NY"),
-        *(
-            "730 Peachtree St NE, Atlanta, GA",
-            "2 Beacon Hill Ln, Boston, MA",
-            "611 S Wells St, Chicago, IL",
-            "15 Kalākaua Ave, Honolulu, HI",
-        ),
-        *("3300 Blake St, Denver, CO", "9 Bayou Rd, New Orleans, LA", "77 Sunset Blvd, Los Angeles, CA"),
-    ),
-    "eur": ("12 Rue de la Paix, Paris", "Königstraße 7, Köln", "Calle Mayor 3, Madrid", "Ul. Długa 44, Kraków", "8 O'Connell St, Dublin"),
-    "jpy": ("東京都渋谷区神南1-2-3", "大阪市北区梅田3-1-1", "5-2 Minato Mirai, Yokohama"),
+    "usd": """88 Harbor View Dr, Seattle, WA; 4 Elm Ct, Austin, TX; 1907 Mission St #3, San Francisco, CA; 52 W 91st St, New York, NY;
+        730 Peachtree St NE, Atlanta, GA; 2 Beacon Hill Ln, Boston, MA; 611 S Wells St, Chicago, IL; 15 Kalākaua Ave, Honolulu, HI;
+        3300 Blake St, Denver, CO; 9 Bayou Rd, New Orleans, LA; 77 Sunset Blvd, Los Angeles, CA""",
+    "eur": "12 Rue de la Paix, Paris; Königstraße 7, Köln; Calle Mayor 3, Madrid; Ul. Długa 44, Kraków; 8 O'Connell St, Dublin",
+    "jpy": "東京都渋谷区神南1-2-3; 大阪市北区梅田3-1-1; 5-2 Minato Mirai, Yokohama",
 }
 
 
@@ -110,7 +103,7 @@ def cleaners() -> list[Person]:
 
 
 def _cast(names: dict[str, str], ids: list[int]) -> list[Person]:
-    entries = [(currency, entry.strip()) for currency, block in names.items() for entry in block.split(";")]
+    entries = [(currency, entry) for currency, block in names.items() for entry in _entries(block)]
     # A stride that shares no factor with their 39 or 13 mixes the currencies through the ids without chance.
     return [_person(number, *entries[index * 5 % len(entries)]) for index, number in enumerate(ids)]
 
@@ -120,4 +113,9 @@ def _person(number: int, currency: str, entry: str) -> Person:
     email = f"{local}@{_DOMAINS[number % 3]}"
     first, _, last = name.partition(" ")
     first, last, username = _HOSTILE_NAMES.get(number, (first, last, ""))
-    return Person(number, first, last, username or email, email, currency, _ADDRESSES[currency][number % len(_ADDRESSES[currency])])
+    addresses = _entries(_ADDRESSES[currency])
+    return Person(number, first, last, username or email, email, currency, addresses[number % len(addresses)])
+
+
+def _entries(block: str) -> list[str]:
+    return [entry.strip() for entry in block.split(";")]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ecloud_pay.demo.account import spawn
 from ecloud_pay.demo.binaries import Binaries
+from ecloud_pay.demo.connection import PORT, SUPERUSER
 from ecloud_pay.demo.folder import SOCKET_NAME, ServerFolder, make_servers_own, scratch
 from ecloud_pay.demo.pidfile import disown_stale, is_postmaster, live_postmaster
 from ecloud_pay.demo.server_log import log_bytes, log_tail, new_log
@@ -22,8 +23,6 @@ STOP_LIMIT_S = 30.0
 QUIT_LIMIT_S = 10.0
 POLL_S = 0.005
 RETRY_S = 0.1
-
-SUPERUSER = "ecloud"
 
 # What a start that lost a race says; the next attempt finds the winner, or the orphans gone.
 WORTH_A_RETRY = re.compile(rb"pre-existing shared memory block|lock file \S+ already exists")
@@ -49,7 +48,7 @@ def settings(folder: ServerFolder) -> Mapping[str, str]:
         "listen_addresses": "",
         "unix_socket_directories": quoted_folder,
         "unix_socket_permissions": "0700",
-        "port": SOCKET_NAME.rpartition(".")[2],
+        "port": str(PORT),
         "shared_buffers": "16MB",
         "max_connections": "40",
         "max_worker_processes": "2",
@@ -57,7 +56,6 @@ def settings(folder: ServerFolder) -> Mapping[str, str]:
         "max_wal_size": "128MB",
         "wal_level": "minimal",
         "max_wal_senders": "0",
-        "synchronous_commit": "off",
         "io_method": "sync",
         "jit": "off",
         "timezone": "UTC",
@@ -89,7 +87,7 @@ def build_data(folder: ServerFolder, binaries: Binaries) -> None:
     half_made.rename(folder.data)
 
 
-def start(folder: ServerFolder, binaries: Binaries, answers: Callable[[], bool], give_up_at: float) -> None:
+def start(folder: ServerFolder, binaries: Binaries, it_answers: Callable[[], bool], give_up_at: float) -> None:
     """Start the server and return when it answers, or when another process's server turns out to be there already.
 
     Raises Unavailable when it dies or takes too long.
@@ -101,7 +99,7 @@ def start(folder: ServerFolder, binaries: Binaries, answers: Callable[[], bool],
             argv += ["-c", f"{name}={value}"]
         with new_log(folder) as log_fd:
             process = spawn(argv, folder.account, log_fd)
-        if _became_ready(process, folder, answers, give_up_at) or live_postmaster(folder):
+        if _became_ready(process, folder, it_answers, give_up_at) or live_postmaster(folder):
             return
         if not WORTH_A_RETRY.search(log_bytes(folder)):
             break
@@ -125,11 +123,11 @@ def stop(folder: ServerFolder) -> bool:
     raise Unavailable(f"the demo server (process {running.pid}) does not stop", to_do=f"see {folder.log}, then end it by hand")
 
 
-def _became_ready(process: subprocess.Popen[bytes], folder: ServerFolder, answers: Callable[[], bool], give_up_at: float) -> bool:
+def _became_ready(process: subprocess.Popen[bytes], folder: ServerFolder, it_answers: Callable[[], bool], give_up_at: float) -> bool:
     try:
         while process.poll() is None:
             found = live_postmaster(folder)
-            if found and found.pid == process.pid and found.is_ready and answers():
+            if found and found.pid == process.pid and found.is_ready and it_answers():
                 # From here on it belongs to whoever is last out. Without this Python would warn that we left a child running.
                 process.returncode = 0
                 return True

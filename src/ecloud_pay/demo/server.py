@@ -14,26 +14,20 @@ scratch to sweep, a stale postmaster.pid to disown.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from ecloud_pay.demo import postmaster
-from ecloud_pay.demo.binaries import discard_copies, find_binaries, within_reach
-from ecloud_pay.demo.folder import SOCKET_NAME, ServerFolder, discard, make, server_folder, sweep, translated
+from ecloud_pay.demo.binaries import Binaries, discard_copies, find_binaries, within_reach
+from ecloud_pay.demo.connection import answers, conninfo
+from ecloud_pay.demo.folder import ServerFolder, discard, make, server_folder, sweep, translated
 from ecloud_pay.demo.locks import is_in_use, start_lock, take_seat
 from ecloud_pay.demo.pidfile import live_postmaster
 from ecloud_pay.demo.server_log import trim_log
-from ecloud_pay.domain.errors import Busy, EcloudPayError, NotConfigured, Unavailable
-
-if TYPE_CHECKING:
-    import psycopg
-    from psycopg.rows import TupleRow
+from ecloud_pay.domain.errors import Busy, EcloudPayError, Unavailable
 
 __all__ = ["ServerFolder", "reset", "running", "server_folder", "stop"]
 
-DATABASE = "ecloud"
-CONNECT_TIMEOUT_S = 5
 POLL_S = 0.01
-SHUTTING_DOWN = "57P"  # the class of SQLSTATEs of a server that is going or not there yet
 
 
 def _say_nothing(_: str) -> None:
@@ -55,12 +49,13 @@ def running(folder: ServerFolder, prepare: Callable[[str], None], tell: Callable
     try:
         with start_lock(folder):
             with translated(folder.root):
+                is_first = not is_in_use(folder)
                 seat = take_seat(folder)
-                _ensure_running(folder, tell)
-            prepare(_conninfo(folder, DATABASE))
-        yield _conninfo(folder, DATABASE)
+                _ensure_running(folder, lambda: answers(folder, evict=is_first), tell)
+            prepare(conninfo(folder))
+        yield conninfo(folder)
     finally:
-        if seat:
+        if seat is not None:
             _leave(folder, seat, tell)
 
 
@@ -103,29 +98,29 @@ def _require_idle(folder: ServerFolder) -> None:
         raise Busy("the demo server is in use by another console", now="it keeps running", to_do="leave that console first")
 
 
-def _ensure_running(folder: ServerFolder, tell: Callable[[str], None]) -> None:
+def _ensure_running(folder: ServerFolder, it_answers: Callable[[], bool], tell: Callable[[str], None]) -> None:
     give_up_at = time.monotonic() + postmaster.START_LIMIT_S
     trim_log(folder)
-    while not _answers(folder):
+    while not it_answers():
         if time.monotonic() > give_up_at:
             raise Unavailable("the demo server runs but does not answer", to_do=f"see {folder.log}")
         if live_postmaster(folder):
             # Left behind while it was starting or stopping: one of the two will be over soon.
             time.sleep(POLL_S)
             continue
-        _start(folder, tell, give_up_at)
+        postmaster.start(folder, _programs_and_data(folder, tell), it_answers, give_up_at)
 
 
-def _start(folder: ServerFolder, tell: Callable[[str], None], give_up_at: float) -> None:
+def _programs_and_data(folder: ServerFolder, tell: Callable[[str], None]) -> Binaries:
     binaries = find_binaries()
     sweep(folder)
-    made_by = _major_of_data(folder)
     binaries = within_reach(folder, binaries)
+    made_by = _major_of_data(folder)
     if made_by != binaries.major:
         tell(f"rebuilding the demo database: it was made by PostgreSQL {made_by}" if made_by else "building the demo database (first use)…")
         discard(folder, folder.data)
         postmaster.build_data(folder, binaries)
-    postmaster.start(folder, binaries, lambda: _answers(folder), give_up_at)
+    return binaries
 
 
 def _major_of_data(folder: ServerFolder) -> str:
@@ -133,41 +128,3 @@ def _major_of_data(folder: ServerFolder) -> str:
         return (folder.data / "PG_VERSION").read_text(encoding="ascii").strip()
     except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
         return ""
-
-
-def _answers(folder: ServerFolder) -> bool:
-    """Whether our server accepts connections; makes the database if it is not there."""
-    if not (folder.sockets / SOCKET_NAME).exists():
-        return False
-    import psycopg  # heavy, and not needed to find out that nothing runs
-
-    try:
-        connection = psycopg.connect(_conninfo(folder, "postgres"), connect_timeout=CONNECT_TIMEOUT_S, options="", autocommit=True)
-    except psycopg.OperationalError:
-        return False
-    try:
-        with connection:
-            _require_database(connection, folder)
-    except psycopg.OperationalError as error:
-        if error.sqlstate is None or error.sqlstate.startswith(SHUTTING_DOWN):
-            return False
-        raise Unavailable("the demo server could not make its database", now=str(error.diag.message_primary)) from error
-    return True
-
-
-def _require_database(connection: "psycopg.Connection[TupleRow]", folder: ServerFolder) -> None:
-    row = connection.execute(
-        "SELECT current_setting('data_directory'), EXISTS (SELECT FROM pg_database WHERE datname = %s)", [DATABASE]
-    ).fetchone()
-    if row is None or row[0] != str(folder.data):
-        raise NotConfigured(f"the server in {folder.sockets} is not the demo's", to_do="end it, then repeat")
-    if not row[1]:
-        connection.execute(f"CREATE DATABASE {DATABASE}")
-
-
-def _conninfo(folder: ServerFolder, database: str) -> str:
-    from psycopg.conninfo import make_conninfo
-
-    port = int(SOCKET_NAME.rpartition(".")[2])
-    # An empty hostaddr counts as given: otherwise PGHOSTADDR in the environment would lead elsewhere.
-    return make_conninfo(host=str(folder.sockets), hostaddr="", port=port, user=postmaster.SUPERUSER, dbname=database)

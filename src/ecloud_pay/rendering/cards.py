@@ -149,7 +149,9 @@ def _refunds_section(refunds: Sequence[Refund], payment: Payment, look: Look) ->
     lines = [Text("Refunds:", style=theme.LABEL)]
     for index, refund in enumerate(refunds):
         is_last = index == len(refunds) - 1
-        head = Text.assemble(f"#{refund.id} ", status_text(refund.status, look), " ", _amount(refund.amount, look), " ", _id(refund.stripe_refund_id))
+        head = Text.assemble(
+            f"#{refund.id} ", status_text(refund.status, look), " ", _amount(refund.amount, look), " ", _id(refund.stripe_refund_id)
+        )
         lines.append(Text.assemble((f"  {_fork(is_last)} ", theme.FRAME), head))
         stem = "      " if is_last else "  │   "
         lines += [Text.assemble((stem, theme.FRAME), _line(name, value)) for name, value in _refund_facts(refund, look)]
@@ -190,7 +192,9 @@ def _completed(transaction: Transaction, look: Look) -> str:
     """When it was completed, where that says more than when it began."""
     if transaction.completed_at is None:
         return ""
-    if transaction.created_at is not None and transaction.completed_at.replace(microsecond=0) == transaction.created_at.replace(microsecond=0):
+    if transaction.created_at is not None and transaction.completed_at.replace(microsecond=0) == transaction.created_at.replace(
+        microsecond=0
+    ):
         return ""
     return f"  completed {local_time(transaction.completed_at, look.zone)}"
 

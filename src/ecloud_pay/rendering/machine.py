@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from ecloud_pay.domain.checkup import Check
 from ecloud_pay.domain.money import column_text
 from ecloud_pay.domain.payment import Job, Json, Payment, PaymentFile, Person, Refund, Transaction
 from ecloud_pay.rendering.sanitize import cell, in_json, visible
@@ -55,6 +56,11 @@ def file_document(file: PaymentFile) -> Document:
         "transactions": [_transaction(row) for row in file.transactions],
         "refunds": [_refund(row) for row in file.refunds],
     }
+
+
+def check_document(check: Check) -> Document:
+    """One check of `doctor`."""
+    return {"group": check.group, "name": check.name, "verdict": check.verdict.value, "detail": check.detail, "fix": check.fix or None}
 
 
 def flat(document: Mapping[str, Json]) -> Document:
@@ -120,11 +126,15 @@ def _csv_cell(field: str, value: Json) -> str:
 
 
 def _job(job: Job | None) -> Json:
-    return job and {"id": job.id, "service_type": job.service_type, "property_address": job.property_address}
+    if job is None:
+        return None
+    return {"id": job.id, "service_type": job.service_type, "property_address": job.property_address}
 
 
 def _person(person: Person | None) -> Json:
-    return person and {"id": person.id, "email": person.email, "username": person.username}
+    if person is None:
+        return None
+    return {"id": person.id, "email": person.email, "username": person.username}
 
 
 def _transaction(row: Transaction) -> Document:
@@ -147,7 +157,7 @@ def _refund(row: Refund) -> Document:
         "reason": row.reason,
         "status": row.status,
         "stripe_refund_id": row.stripe_refund_id,
-        "requested_by": row.requested_by and (row.requested_by.email or row.requested_by.username),
+        "requested_by": (row.requested_by.email or row.requested_by.username) if row.requested_by else None,
         "created_at": api_time(row.created_at),
         "processed_at": api_time(row.processed_at),
     }

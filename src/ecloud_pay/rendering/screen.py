@@ -11,7 +11,6 @@ from ecloud_pay.rendering.sanitize import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.text import Text
 
 PIPE_WIDTH = 100_000  # wide enough for any row: a pipe is never wrapped or cut
 

@@ -19,7 +19,7 @@ class QuietDialect(PGDialect_psycopg):
     supports_statement_cache = True
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(use_native_hstore=False, **kwargs)
+        super().__init__(use_native_hstore=False, **kwargs)  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it so
 
     def initialize(self, connection: Connection) -> None:
         self.server_version_info = (12,)  # the oldest that is looked after anywhere; we use nothing younger

@@ -49,7 +49,7 @@ class Database:
         """A snapshot for the length of the block; always rolled back. Raises NotConfigured or Unavailable."""
         with translated_connect(self.login):
             connection = self._engine.connect()
-        with translated(self.login), connection:
+        with translated(), connection:
             columns = connection.execute(self._preamble()).one()
             yield Snapshot(connection, self.tables, _names(columns, "user_columns"), _names(columns, "job_columns"))
 
@@ -84,8 +84,7 @@ class Database:
 
 
 _COLUMNS_OF = (
-    "SELECT array_agg(attname::text) FROM pg_catalog.pg_attribute "
-    "WHERE attrelid = to_regclass(:{}) AND attnum > 0 AND NOT attisdropped"
+    "SELECT array_agg(attname::text) FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass(:{}) AND attnum > 0 AND NOT attisdropped"
 )
 
 

@@ -17,22 +17,23 @@ _HINTS = {
     "55P03": "another session holds a lock for longer than we wait",
     "57P01": "the server is being shut down",
 }
-_NOT_YET = re.compile(r"starting up|shutting down|too many|remaining connection slots|in recovery|not yet accepting|no more connections", re.I)
-_TLS = re.compile(r"SSL|certificate|sslmode|sslrootcert", re.I)
-_WRONG_WORDS = re.compile(r"FATAL:|no password supplied|invalid (port|sslmode|integer|connection option|channel_binding)|could not open certificate", re.I)
+_NOT_YET = re.compile(
+    r"starting up|shutting down|too many|remaining connection slots|in recovery|not yet accepting|no more connections", re.IGNORECASE
+)
+_TLS = re.compile(r"SSL|certificate|sslmode|sslrootcert", re.IGNORECASE)
+# A server that answers with FATAL was reached; the rest is libpq refusing to use what it was given.
+_REFUSED = re.compile(r"FATAL:|no password supplied|invalid (port|integer|connection option|channel_binding)", re.IGNORECASE)
 
 
 @contextmanager
-def translated(login: Login) -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Let only errors of ours out of the block; what they quote of the server's words carries no value of a row and no secret."""
     try:
         yield
     except sqlalchemy.exc.DBAPIError as error:
         if isinstance(error.orig, psycopg.Error):
-            raise _of_statement(error.orig, login) from error
+            raise _of_statement(error.orig) from error
         raise
-    except psycopg.Error as error:
-        raise _of_statement(error, login) from error
 
 
 @contextmanager
@@ -40,15 +41,17 @@ def translated_connect(login: Login) -> Iterator[None]:
     """The same for the attempt to connect."""
     try:
         yield
-    except psycopg.Error as error:
-        raise _of_connect(error, login) from error
+    except sqlalchemy.exc.DBAPIError as error:
+        if isinstance(error.orig, psycopg.Error):
+            raise _of_connect(error.orig, login) from error
+        raise
 
 
 def _of_connect(error: psycopg.Error, login: Login) -> EcloudPayError:
     text = _first_line(error)
     if _TLS.search(text):
         return _of_tls(text, login)
-    if _NOT_YET.search(text) or not _WRONG_WORDS.search(text):
+    if _NOT_YET.search(text) or not _REFUSED.search(text):
         return Unavailable(
             f"the database of {login.setting} cannot be reached: {text}",
             now="Nothing was read and nothing was changed.",
@@ -85,7 +88,7 @@ def ca_bundle() -> str:
     return next((path for path in CA_BUNDLES if os.path.exists(path)), CA_BUNDLES[0])
 
 
-def _of_statement(error: psycopg.Error, login: Login) -> EcloudPayError:
+def _of_statement(error: psycopg.Error) -> EcloudPayError:
     state = error.sqlstate or ""
     words = error.diag.message_primary or ""
     if state == "42501":
@@ -96,11 +99,12 @@ def _of_statement(error: psycopg.Error, login: Login) -> EcloudPayError:
     if state.startswith(("42", "3F")):
         return NotConfigured(
             f"the database is not laid out as expected: {words}",
-            to_do="Check ECLOUD_PAY_SCHEMA, ECLOUD_PAY_USER_TABLE and ECLOUD_PAY_JOB_TABLE; `ecloud-pay doctor` names each table and column.",
+            to_do="Check ECLOUD_PAY_SCHEMA, ECLOUD_PAY_USER_TABLE, ECLOUD_PAY_JOB_TABLE; `ecloud-pay doctor` names each table and column.",
         )
     if state and not state.startswith(_TEMPORARY_CLASSES):
         return NotConfigured(
-            f"the database refused a statement ({state}): {words}", to_do="Run `ecloud-pay doctor`, and show its answer to the backend's owner."
+            f"the database refused a statement ({state}): {words}",
+            to_do="Run `ecloud-pay doctor`, and show its answer to the backend's owner.",
         )
     if not state and isinstance(error, psycopg.DataError):
         return NotConfigured(
@@ -108,9 +112,7 @@ def _of_statement(error: psycopg.Error, login: Login) -> EcloudPayError:
             to_do="Narrow the search to find the row, and have the backend's owner correct it.",
         )
     reason = _HINTS.get(state) or words or _first_line(error)
-    return Unavailable(
-        f"the database gave up: {reason}", now="Nothing was changed.", to_do="Repeat the command; it is safe to."
-    )
+    return Unavailable(f"the database gave up: {reason}", now="Nothing was changed.", to_do="Repeat the command; it is safe to.")
 
 
 def _first_line(error: psycopg.Error) -> str:

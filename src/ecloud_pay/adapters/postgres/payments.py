@@ -41,7 +41,8 @@ class PostgresReader:
         return self._newest(reference, as_role="client") or self._newest(reference, as_role="cleaner")
 
     def _newest(self, reference: Reference, as_role: str | None = None) -> Found | None:
-        [(payment_id, count)] = self._all(statements.candidates(self._snapshot, reference, as_cleaner=as_role == "cleaner"))
+        wanted = statements.candidates(self._snapshot, reference, as_cleaner=as_role == "cleaner")
+        payment_id, count = self._snapshot.connection.execute(wanted).one()
         if payment_id is None:
             return None
         # A refund row whose payment is gone (no foreign key in a custom schema) leads to no payment.

@@ -5,7 +5,7 @@ Kept to SQL that Citus runs too: joins with reference tables, no grouping sets, 
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, func, null, or_, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, func, null, or_, select
 
 from ecloud_pay.adapters.postgres.engine import Snapshot
 from ecloud_pay.domain.period import Period
@@ -54,11 +54,11 @@ def with_parts(snapshot: Snapshot, payments: FromClause) -> Select[Any]:
     )
 
 
-def candidates(snapshot: Snapshot, reference: Reference, *, as_cleaner: bool = False) -> Select[Any]:
+def candidates(snapshot: Snapshot, reference: Reference, *, as_cleaner: bool = False) -> Select[int | None, int]:
     """The newest payment id that `reference` may mean, and how many there are. An e-mail is looked up in one role at a time."""
     payment = snapshot.tables.payment
     refund = snapshot.tables.refund
-    counted = select(func.max(payment.c.id), func.count())
+    counted = select(func.max(payment.c.id, type_=BigInteger), func.count())
     match reference.kind:
         case ReferenceKind.PAYMENT:
             return counted.where(payment.c.id == reference.value)
@@ -72,7 +72,7 @@ def candidates(snapshot: Snapshot, reference: Reference, *, as_cleaner: bool = F
             role = payment.c.cleaner_id if as_cleaner else payment.c.client_id
             return counted.where(is_person(snapshot, role, reference.value))
         case ReferenceKind.REFUND:
-            return select(func.max(refund.c.payment_id), func.count(refund.c.payment_id.distinct())).where(
+            return select(func.max(refund.c.payment_id, type_=BigInteger), func.count(refund.c.payment_id.distinct())).where(
                 refund.c.stripe_refund_id == reference.value
             )
 

@@ -18,8 +18,8 @@ class Names:
     """What the settings may rename. A table is `name` or `schema.name`; without a schema the login's search_path decides."""
 
     schema: str | None = None
-    user: str = "auth_user"
-    job: str = "jobs_cleaningjob"
+    user: str | None = None
+    job: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ def tables(names: Names) -> Tables:
         transaction=_transaction(metadata),
         refund=_refund(metadata),
         account=_account(metadata),
-        user=_user(metadata, *_split(names.user, names.schema)),
-        job=_job(metadata, *_split(names.job, names.schema)),
+        user=_user(metadata, *_split(names.user or "auth_user", names.schema)),
+        job=_job(metadata, *_split(names.job or "jobs_cleaningjob", names.schema)),
     )
 
 

@@ -1,0 +1,172 @@
+"""Checks of the settings: what each is, where it came from, whether it makes sense. Secrets are told by their shape alone."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from urllib.parse import urlsplit
+
+from ecloud_pay.domain.checkup import Check, Verdict
+from ecloud_pay.domain.errors import EcloudPayError
+from ecloud_pay.domain.reference import is_email
+from ecloud_pay.settings import TABLE, Setting, Settings
+
+GROUP = "Settings"
+BORNE_BY = ("proportional", "platform", "cleaner")
+# What a restricted key must be allowed, in the words of Stripe's Dashboard.
+SCOPES = "PaymentIntents read, Charges and Refunds write, Disputes read, Balance read, Payouts read, Events read"
+
+_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9]{8,}")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def settings_checks(settings: Settings) -> list[Check]:
+    """One check a setting, and one of the .env file."""
+    return [_env_file(settings), *(_setting(setting, settings) for setting in TABLE)]
+
+
+def key_mode(settings: Settings) -> str | None:
+    """`test` or `live` where STRIPE_SECRET_KEY has the shape of a key; else None."""
+    key = settings.secret("STRIPE_SECRET_KEY")
+    match = _KEY.fullmatch(key.reveal()) if key else None
+    return match[2] if match else None
+
+
+def _env_file(settings: Settings) -> Check:
+    if settings.env_file is None:
+        return Check(GROUP, ".env file", Verdict.OK, "none; settings come from the environment")
+    if settings.is_env_file_open_to_others:
+        return Check(GROUP, ".env file", Verdict.WARNING, f"{settings.env_file} can be read by others", f"chmod 600 {settings.env_file}")
+    return Check(GROUP, ".env file", Verdict.OK, f"{settings.env_file}, readable by you alone")
+
+
+def _setting(setting: Setting, settings: Settings) -> Check:
+    blocks = setting.name in _READING_RESTS_ON
+    if not settings.is_set(setting.name):
+        return _unset(setting, settings)
+    shown = "set, not shown" if setting.is_secret else repr(settings.text(setting.name))
+    origin = settings.source(setting.name)
+    try:
+        problem = _PROBLEMS.get(setting.name, _no_problem)(settings)
+    except EcloudPayError as error:
+        problem = error.what
+    if problem:
+        fix = f"{setting.name}={setting.example}" if setting.example else f"unset {setting.name}"
+        return Check(GROUP, setting.name, Verdict.ERROR, f"{shown} (from {origin}): {problem}", fix, blocks_reading=blocks)
+    told = _TOLD.get(setting.name, _no_problem)(settings)
+    return Check(GROUP, setting.name, Verdict.OK, f"{shown} (from {origin}){told and ': ' + told}")
+
+
+def _unset(setting: Setting, settings: Settings) -> Check:
+    if setting.name == "DATABASE_URL" and not settings.is_set("ECLOUD_PAY_READ_DATABASE_URL"):
+        detail = "unset: there is no database to read"
+        return Check(GROUP, setting.name, Verdict.ERROR, detail, f"DATABASE_URL={setting.example}", blocks_reading=True)
+    if setting.name == "ECLOUD_PAY_TZ":
+        detail = "unset: days are days in UTC, which moves money between days and months for anybody elsewhere"
+        return Check(GROUP, setting.name, Verdict.WARNING, detail, f"ECLOUD_PAY_TZ={setting.example}")
+    detail = f"{setting.default} (default)" if setting.default else "unset"
+    return Check(GROUP, setting.name, Verdict.OK if setting.default else Verdict.SKIPPED, detail)
+
+
+def _no_problem(_settings: Settings) -> str:
+    return ""
+
+
+def _key(settings: Settings) -> str:
+    key = settings.secret("STRIPE_SECRET_KEY")
+    if key and key.reveal().startswith("pk_"):
+        return "it is a publishable key, which can neither read nor refund"
+    return "" if key_mode(settings) else "it does not look like sk_test_…, sk_live_, rk_test_… or rk_live_…"
+
+
+def _key_told(settings: Settings) -> str:
+    key = settings.secret("STRIPE_SECRET_KEY")
+    is_restricted = key is not None and key.reveal().startswith("rk_")
+    kind = f"a restricted key (it needs: {SCOPES})" if is_restricted else "a full secret key; a restricted rk_ key would do"
+    return f"{(key_mode(settings) or '').upper()} mode, {kind}"
+
+
+def _api_base(settings: Settings) -> str:
+    parts = urlsplit(settings.text("STRIPE_API_BASE") or "")
+    if parts.scheme not in ("http", "https") or parts.hostname not in _LOOPBACK:
+        return "only an address on this machine is allowed"
+    return "" if key_mode(settings) != "live" else "a live key is never sent anywhere but to Stripe"
+
+
+def _account(settings: Settings) -> str:
+    return "" if re.fullmatch(r"acct_[A-Za-z0-9]+", settings.text("STRIPE_ACCOUNT_ID") or "") else "it does not look like acct_…"
+
+
+def _live_database(settings: Settings) -> str:
+    host, _, name = (settings.text("ECLOUD_PAY_LIVE_DATABASE") or "").partition("/")
+    return "" if host and name and "/" not in name else "it is not of the form host/dbname"
+
+
+def _proxy(settings: Settings) -> str:
+    url = settings.secret("STRIPE_PROXY")
+    return "" if url and urlsplit(url.reveal()).scheme in ("http", "https") else "it is no http:// or https:// address"
+
+
+def _operator(settings: Settings) -> str:
+    return "" if is_email(settings.text("ECLOUD_PAY_OPERATOR") or "") else "it is no e-mail"
+
+
+def _fee_rate(settings: Settings) -> str:
+    try:
+        rate = Decimal(settings.text("ECLOUD_PAY_FEE_RATE") or "")
+    except InvalidOperation:
+        return "it is no number"
+    return "" if 0 <= rate < 1 else "it is not between 0 and 1"
+
+
+def _borne_by(settings: Settings) -> str:
+    return "" if settings.text("ECLOUD_PAY_REFUND_BORNE_BY") in BORNE_BY else f"it is none of {', '.join(BORNE_BY)}"
+
+
+def _alert_urls(settings: Settings) -> str:
+    urls = settings.secret("ECLOUD_PAY_ALERT_URLS")
+    words = re.split(r"[\s,]+", urls.reveal()) if urls else []
+    return "" if all("://" in word for word in words if word) else "one of them is no address like mailto://…"
+
+
+def _scope(settings: Settings) -> str:
+    key, equals, value = (settings.text("ECLOUD_PAY_STRIPE_SCOPE") or "").partition("=")
+    return "" if key and equals and value else "it is not of the form key=value"
+
+
+def _raises(read: Callable[[Settings], object]) -> Callable[[Settings], str]:
+    """A setting that the code itself refuses to use when it is wrong: the same rule, and the same words."""
+
+    def problem(settings: Settings) -> str:
+        read(settings)
+        return ""
+
+    return problem
+
+
+_PROBLEMS: dict[str, Callable[[Settings], str]] = {
+    "STRIPE_SECRET_KEY": _key,
+    "STRIPE_API_BASE": _api_base,
+    "STRIPE_ACCOUNT_ID": _account,
+    "STRIPE_PROXY": _proxy,
+    "ECLOUD_PAY_LIVE_DATABASE": _live_database,
+    "ECLOUD_PAY_OPERATOR": _operator,
+    "ECLOUD_PAY_TZ": _raises(lambda settings: settings.zone),
+    "ECLOUD_PAY_CURRENCY": _raises(lambda settings: settings.currency),
+    "ECLOUD_PAY_FEE_RATE": _fee_rate,
+    "ECLOUD_PAY_REFUND_BORNE_BY": _borne_by,
+    "ECLOUD_PAY_DB_TIMEZONE": _raises(lambda settings: settings.database_zone),
+    "ECLOUD_PAY_SCHEMA": _raises(lambda settings: settings.table_name("ECLOUD_PAY_SCHEMA")),
+    "ECLOUD_PAY_USER_TABLE": _raises(lambda settings: settings.table_name("ECLOUD_PAY_USER_TABLE")),
+    "ECLOUD_PAY_JOB_TABLE": _raises(lambda settings: settings.table_name("ECLOUD_PAY_JOB_TABLE")),
+    "ECLOUD_PAY_ALERT_URLS": _alert_urls,
+    "ECLOUD_PAY_STRIPE_SCOPE": _scope,
+}
+_TOLD: dict[str, Callable[[Settings], str]] = {"STRIPE_SECRET_KEY": _key_told}
+_READING_RESTS_ON = {
+    "ECLOUD_PAY_TZ",
+    "ECLOUD_PAY_CURRENCY",
+    "ECLOUD_PAY_DB_TIMEZONE",
+    "ECLOUD_PAY_SCHEMA",
+    "ECLOUD_PAY_USER_TABLE",
+    "ECLOUD_PAY_JOB_TABLE",
+}
