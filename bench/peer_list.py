@@ -1,6 +1,6 @@
 """The least that a script does for the rows of `list`: import SQLAlchemy and psycopg, connect, run the very same SELECT, fetch.
 
-    python peer_list.py FILE      FILE holds {"sql": …, "parameters": {…}}; DATABASE_URL says where
+python peer_list.py FILE      FILE holds {"sql": …, "parameters": {…}}; DATABASE_URL says where
 """
 
 import json

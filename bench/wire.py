@@ -1,6 +1,6 @@
 """What a program says to PostgreSQL, counted by a socket between the two that reads along.
 
-    program ──▶ folder/.s.PGSQL.5432 ──▶ server      https://www.postgresql.org/docs/current/protocol-message-formats.html
+program ──▶ folder/.s.PGSQL.5432 ──▶ server      https://www.postgresql.org/docs/current/protocol-message-formats.html
 """
 
 import selectors
@@ -16,10 +16,11 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 CHUNK_BYTES = 65536
+HEAD_BYTES = 5  # a message's type and size
 LIMIT_S = 60
 PORT = 5432
 
-QUERY, PARSE, EXECUTE, TERMINATE, READY_FOR_QUERY = b"QPEXZ"
+QUERY, PARSE, BIND, EXECUTE, TERMINATE, READY_FOR_QUERY = b"QPBEXZ"
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ def _listen(door: socket.socket, server: socket.socket, traffic: Traffic) -> Non
 
 
 class _Conversation:
-    """Reads along; before the first ReadyForQuery it is the login, which is not counted."""
+    """Reads along; what comes before the first ReadyForQuery is the login, which is not counted."""
 
     def __init__(self, traffic: Traffic) -> None:
         self._traffic = traffic
@@ -85,46 +86,54 @@ class _Conversation:
         self._from_server = bytearray()
         self._has_greeted = False
         self._is_logged_in = False
-        self._is_our_turn = True
+        self._has_answered = True
+        self._parsed: dict[bytes, bytes] = {}
+        self._bound: dict[bytes, bytes] = {}
 
     def sent(self, data: bytes) -> None:
         self._from_program += data
         if not self._has_greeted:
-            # The first message alone bears no type, and on a Unix socket libpq does not ask for encryption before it.
+            # The first message alone has no type, and on a Unix socket libpq does not ask for encryption before it.
             (size,) = struct.unpack_from("!I", self._from_program)
             del self._from_program[:size]
             self._has_greeted = True
         for kind, body in _messages(self._from_program):
-            if not self._is_logged_in or kind == TERMINATE:
-                continue
-            self._traffic.bytes_sent += len(body) + 5
-            if self._is_our_turn:
-                self._traffic.round_trips += 1
-                self._is_our_turn = False
-            if kind == QUERY:
-                self._traffic.statements.append(_text(body))
-            elif kind == PARSE:
-                self._traffic.statements.append(_text(body.partition(b"\0")[2]))
+            if self._is_logged_in and kind != TERMINATE:
+                self._count(kind, body)
 
     def received(self, data: bytes) -> None:
         self._from_server += data
-        self._is_our_turn = True
+        self._has_answered = True
         for kind, body in _messages(self._from_server):
             if self._is_logged_in:
-                self._traffic.bytes_received += len(body) + 5
+                self._traffic.bytes_received += HEAD_BYTES + len(body)
             self._is_logged_in |= kind == READY_FOR_QUERY
+
+    def _count(self, kind: int, body: bytes) -> None:
+        self._traffic.bytes_sent += HEAD_BYTES + len(body)
+        self._traffic.round_trips += self._has_answered
+        self._has_answered = False
+        parts = body.split(b"\0", 2)
+        if kind == QUERY:
+            self._traffic.statements.append(_text(parts[0]))
+        elif kind == PARSE:  # a name and the text
+            self._parsed[parts[0]] = parts[1]
+        elif kind == BIND:  # the name of a portal, the name of what was parsed, the parameters
+            self._bound[parts[0]] = self._parsed[parts[1]]
+        elif kind == EXECUTE:  # the name of a portal
+            self._traffic.statements.append(_text(self._bound[parts[0]]))
 
 
 def _messages(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
     """The messages that are whole, as type and body; they are taken out of the buffer."""
-    while len(buffer) >= 5:
-        kind, size = struct.unpack_from("!cI", buffer)
+    while len(buffer) >= HEAD_BYTES:
+        kind, size = struct.unpack_from("!BI", buffer)  # the size counts itself but not the type
         if len(buffer) < size + 1:
             return
-        body = bytes(buffer[5 : size + 1])
+        body = bytes(buffer[HEAD_BYTES : size + 1])
         del buffer[: size + 1]
-        yield kind[0], body
+        yield kind, body
 
 
-def _text(body: bytes) -> str:
-    return body.partition(b"\0")[0].decode(errors="replace")
+def _text(statement: bytes) -> str:
+    return " ".join(statement.decode(errors="replace").split())

@@ -48,7 +48,7 @@ class TableFacts:
     columns: tuple[Column, ...]
     can_insert: bool
     can_update: bool
-    rows_estimate: int
+    rows_estimate: int | None  # None until the table is first analysed
     bytes_total: int
     is_created_at_indexed: bool
 

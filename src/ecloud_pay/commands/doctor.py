@@ -28,7 +28,7 @@ def run(wiring: Wiring, *, json: Annotated[bool, typer.Option("--json", help="Th
 
     Never stops early and changes nothing. Exit 4 if a read command could not work.
     """
-    checks = [*settings_checks(wiring.settings), *_databases(wiring), *file_checks(wiring.settings)]
+    checks = [*settings_checks(wiring.settings, is_demo=wiring.choices.demo), *_databases(wiring), *file_checks(wiring.settings)]
     if json:
         wiring.screen.data(
             machine.json_text({"schema": "ecloud-pay/doctor/1", "checks": [machine.check_document(check) for check in checks]})

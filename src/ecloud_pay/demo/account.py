@@ -61,7 +61,7 @@ def only_root_can_swap(folder: Path) -> bool:
 
 def spawn(argv: Sequence[str | Path], account: Account | None, log_fd: int) -> subprocess.Popen[bytes]:
     """Start a program of PostgreSQL as `account`, out of reach of our terminal's Ctrl-C, writing to `log_fd` only."""
-    return subprocess.Popen(  # noqa: S603 - our own programs and options, no shell
+    return subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
         stdout=log_fd,

@@ -32,7 +32,7 @@ SOCKET_NAME = ".s.PGSQL.5432"
 # libpq reads a comma in `host` as a list of hosts, and postmaster.pid is read by lines.
 NOT_IN_SOCKET_PATH = frozenset(",\n\r")
 UNQUOTABLE = NOT_IN_SOCKET_PATH.union('"$`\\')
-SYSTEM_PLACES = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108 - make() refuses what is not root's there
+SYSTEM_PLACES = (Path("/var/lib"), Path("/var/tmp"))
 ELSEWHERE = "set ECLOUD_PAY_STATE_DIR to a short path in a local folder of yours"
 
 

@@ -29,7 +29,8 @@ def start_lock(folder: ServerFolder, limit_s: float = START_LOCK_LIMIT_S) -> Ite
 
 def take_seat(folder: ServerFolder) -> BinaryIO:
     """Count as a user of the server until the file returned is closed. Call it under start_lock: only there it never waits."""
-    seat = open(_open(os.fspath(folder.in_use_lock)), "r+b", buffering=0)  # noqa: SIM115 - it stays open as long as the console uses the server
+    # It stays open as long as the console uses the server: longer than any block here.
+    seat = open(_open(os.fspath(folder.in_use_lock)), "r+b", buffering=0)  # noqa: SIM115
     try:
         fcntl.flock(seat, fcntl.LOCK_SH)
     except BaseException:

@@ -99,7 +99,7 @@ def _proc_says(pid: int, uid: int, command_line: list[str]) -> bool:
 def _ps_says(pid: int, uid: int, command_line: list[str]) -> bool:
     argv = ["ps", "-ww", "-o", "uid=", "-o", "command=", "-p", str(pid)]
     try:
-        answer = subprocess.run(argv, capture_output=True, timeout=PS_TIMEOUT_S, check=False).stdout  # noqa: S603 - a number and no shell
+        answer = subprocess.run(argv, capture_output=True, timeout=PS_TIMEOUT_S, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         return False
     found_uid, _, command = os.fsdecode(answer).strip().partition(" ")

@@ -35,6 +35,7 @@ INITDB_OPTIONS = (
     "--locale=C",
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",  # sorts like C, and lower() knows ä and Я on every system
+    "--wal-segsize=1",  # MB; the usual 16 would be a third of the whole folder
     "--no-data-checksums",
     "--no-sync",
     "--no-instructions",

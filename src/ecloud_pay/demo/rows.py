@@ -52,7 +52,7 @@ class User:
     date_joined: datetime
     is_staff: bool = False
     is_superuser: bool = False
-    password: str = "!"  # noqa: S105  # Django's mark of a password that nothing matches
+    password: str = "!"  # Django's mark of a password that nothing matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ Row = User | Account | Job | Payment | Refund | Transaction
 
 def build(today: date) -> dict[str, Sequence[Row]]:
     """Every row by table, in the order of ids. All instants lie in the ninety days before midnight UTC of `today`, but #5's."""
-    chance = Random(_SEED)  # noqa: S311  # the same rows for everybody; nothing here is a secret
+    chance = Random(_SEED)  # the same rows for everybody; nothing here is a secret
     until = datetime.combine(today, time(), UTC)
     since = until - timedelta(days=DAYS)
     accounts = _accounts(chance, since)

@@ -98,7 +98,8 @@ def _zones(facts: DatabaseFacts, settings: Settings, group: str) -> Check:
 def _size(table: TableFacts, group: str) -> Iterator[Check]:
     if not table.columns:
         return
-    yield Check(group, "size", Verdict.OK, f"about {table.rows_estimate:,} payments, {_bytes(table.bytes_total)} with indexes")
+    count = "an unknown number of" if table.rows_estimate is None else f"about {table.rows_estimate:,}"
+    yield Check(group, "size", Verdict.OK, f"{count} payments, {_bytes(table.bytes_total)} with indexes")
     if table.is_created_at_indexed:
         yield Check(group, "index on created_at", Verdict.OK, "there is one")
         return
@@ -139,12 +140,11 @@ def _live(facts: DatabaseFacts, settings: Settings, group: str) -> Iterator[Chec
         yield Check(group, "live account", Verdict.WARNING, detail, "STRIPE_ACCOUNT_ID=acct_…")
 
 
+_SHORT_TYPES = {"character varying": "varchar", "timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp"}
+
+
 def _short(type_name: str) -> str:
-    for long, short in (
-        ("character varying", "varchar"),
-        ("timestamp with time zone", "timestamptz"),
-        ("timestamp without time zone", "timestamp"),
-    ):
+    for long, short in _SHORT_TYPES.items():
         type_name = type_name.replace(long, short)
     return type_name
 

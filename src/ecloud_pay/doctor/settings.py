@@ -19,9 +19,9 @@ _KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9]{8,}")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def settings_checks(settings: Settings) -> list[Check]:
-    """One check a setting, and one of the .env file."""
-    return [_env_file(settings), *(_setting(setting, settings) for setting in TABLE)]
+def settings_checks(settings: Settings, *, is_demo: bool) -> list[Check]:
+    """One check a setting, and one of the .env file. The demo listens to some settings only."""
+    return [_env_file(settings), *(_setting(setting, settings) for setting in TABLE if setting.in_demo or not is_demo)]
 
 
 def key_mode(settings: Settings) -> str | None:

@@ -233,7 +233,7 @@ def _fork(is_last: bool) -> str:
 def _box(title: str, sections: Iterable[Sequence[Text]], look: Look) -> list[Text]:
     width = min(CARD_WIDTH, look.width or CARD_WIDTH)
     head = f"┌─ {title} "
-    lines = [Text(head + "─" * (width - 1 - len(head)), style=theme.FRAME)]
+    lines = [Text(head + "─" * (width - len(head)), style=theme.FRAME)]
     filled = [section for section in sections if section]
     for index, section in enumerate(filled):
         lines += [Text.assemble(("│ ", theme.FRAME), line) for line in section]

@@ -18,7 +18,11 @@ def check_lines(checks: Sequence[Check]) -> list[Text]:
         for check in members:
             lines += _lines(check)
     errors, warnings = (sum(check.verdict is verdict for check in checks) for verdict in (Verdict.ERROR, Verdict.WARNING))
-    return [*lines, Text(f"{errors} errors, {warnings} warnings in {len(checks)} checks")]
+    return [*lines, Text(f"{len(checks)} checks: {_count(errors, 'error')}, {_count(warnings, 'warning')}")]
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _lines(check: Check) -> list[Text]:

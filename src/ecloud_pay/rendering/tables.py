@@ -48,7 +48,7 @@ def _email(person: Person | None) -> Text:
 
 
 def _table(*columns: tuple[str, str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style=theme.STRONG)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style=theme.STRONG)
     for name, justify in columns:
         table.add_column(Text(name), justify="right" if justify == "right" else "left", overflow="fold")
     return table

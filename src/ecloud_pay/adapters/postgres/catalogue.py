@@ -29,7 +29,7 @@ _TABLE = text(
                 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
                 WHERE d.refobjid = c.oid AND d.deptype = 'a'), true) AS can_insert,
               has_table_privilege(c.oid, 'UPDATE') AS can_update,
-              greatest(c.reltuples, 0)::bigint AS rows_estimate,
+              nullif(c.reltuples, -1)::bigint AS rows_estimate,
               pg_total_relation_size(c.oid) AS bytes_total,
               EXISTS (SELECT FROM pg_catalog.pg_index i
                       JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
@@ -73,7 +73,7 @@ def _table(snapshot: Snapshot, role: str, table: Table) -> TableFacts:
         columns=tuple(Column(row.name, row.type, row.is_required, row.is_readable) for row in columns),
         can_insert=facts is not None and facts.can_insert,
         can_update=facts is not None and facts.can_update,
-        rows_estimate=facts.rows_estimate if facts else 0,
+        rows_estimate=facts.rows_estimate if facts else None,
         bytes_total=facts.bytes_total if facts else 0,
         is_created_at_indexed=facts is not None and facts.is_created_at_indexed,
     )

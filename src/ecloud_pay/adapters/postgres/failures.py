@@ -117,4 +117,4 @@ def _of_statement(error: psycopg.Error) -> EcloudPayError:
 
 def _first_line(error: psycopg.Error) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return lines[0].removeprefix("connection failed: ").removeprefix("connection is bad: ") if lines else type(error).__name__

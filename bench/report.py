@@ -1,0 +1,83 @@
+"""One line for each thing measured, as a table for people and as JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.timing import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What must not be exceeded: by the ratio of the medians, or by our own median."""
+
+    at_most: float
+    is_ratio: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing of ours beside its peer. Without a target it is shown for information."""
+
+    name: str
+    unit: str
+    ours: Sample
+    peer_name: str
+    peer: Sample
+    target: Target | None = None
+
+    @property
+    def ratio(self) -> float:
+        """How many times the peer's median ours is."""
+        return self.ours.median / self.peer.median
+
+    @property
+    def verdict(self) -> str:
+        if self.target is None:
+            return ""
+        measured = self.ratio if self.target.is_ratio else self.ours.median
+        return "ok" if measured <= self.target.at_most else "over"
+
+
+def table(lines: Sequence[Line]) -> str:
+    """The lines in columns: medians, with the least and the most of all runs in brackets."""
+    head = ("measured", "unit", "ours", "peer", "ratio", "target", "", "the peer is")
+    rows = [head, *(_cells(line) for line in lines)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def document(lines: Sequence[Line], facts: dict[str, Any]) -> str:
+    """The same as JSON, with the `facts` of the run."""
+    return json.dumps({**facts, "measured": [_record(line) for line in lines]}, indent=2, ensure_ascii=False)
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    target = "" if line.target is None else f"≤ {line.target.at_most:g}{' ×' if line.target.is_ratio else ''}"
+    return line.name, line.unit, _figures(line.ours), _figures(line.peer), f"{line.ratio:.2f} ×", target, line.verdict, line.peer_name
+
+
+def _figures(sample: Sample) -> str:
+    if len(sample.values) == 1:
+        return f"{sample.median:g}"
+    least, most = sample.spread
+    return f"{sample.median:.3g} ({least:.3g}–{most:.3g})"
+
+
+def _record(line: Line) -> dict[str, Any]:
+    return {
+        "name": line.name,
+        "unit": line.unit,
+        "ours": _numbers(line.ours),
+        "peer_name": line.peer_name,
+        "peer": _numbers(line.peer),
+        "ratio": round(line.ratio, 3),
+        "target": None if line.target is None else {"of": "ratio" if line.target.is_ratio else "ours", "at_most": line.target.at_most},
+        "verdict": line.verdict or None,
+    }
+
+
+def _numbers(sample: Sample) -> dict[str, float]:
+    least, most = sample.spread
+    return {"median": round(sample.median, 3), "min": round(least, 3), "max": round(most, 3), "runs": len(sample.values)}
