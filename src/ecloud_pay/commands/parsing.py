@@ -74,7 +74,7 @@ def amount(text: str | None, option: str, currency: str | None) -> Decimal | Non
     figure = _or_usage(option, lambda: written_decimal(text))
     if currency is not None:
         _or_usage(option, lambda: Money.of(figure, currency))
-    if figure != round(figure, COLUMN_DECIMALS):
+    if len(text.partition(".")[2]) > COLUMN_DECIMALS:
         raise UsageError(f"{option}: {text!r} has more than {COLUMN_DECIMALS} decimals")
     if not 0 <= figure < COLUMN_LIMIT:
         raise UsageError(f"{option}: {text!r} is out of range; amounts run from 0 to {COLUMN_LIMIT - 1}.99")

@@ -23,6 +23,7 @@ STOP_LIMIT_S = 30.0
 QUIT_LIMIT_S = 10.0
 POLL_S = 0.005
 RETRY_S = 0.1
+KILLED_LIMIT = 3  # a server somebody killed while it started is not broken; one that is always killed (memory) is
 
 # What a start that lost a race says; the next attempt finds the winner, or the orphans gone.
 WORTH_A_RETRY = re.compile(rb"pre-existing shared memory block|lock file \S+ already exists")
@@ -93,6 +94,7 @@ def start(folder: ServerFolder, binaries: Binaries, it_answers: Callable[[], boo
 
     Raises Unavailable when it dies or takes too long.
     """
+    times_killed = 0
     while time.monotonic() < give_up_at:
         _clear_traces(folder)
         argv: list[str | Path] = [binaries.postgres, "-D", folder.data]
@@ -102,7 +104,9 @@ def start(folder: ServerFolder, binaries: Binaries, it_answers: Callable[[], boo
             process = spawn(argv, folder.account, log_fd)
         if _became_ready(process, folder, it_answers, give_up_at) or live_postmaster(folder):
             return
-        if not WORTH_A_RETRY.search(log_bytes(folder)):
+        was_killed = process.returncode == -signal.SIGKILL
+        times_killed += was_killed
+        if not WORTH_A_RETRY.search(log_bytes(folder)) and not (was_killed and times_killed <= KILLED_LIMIT):
             break
         time.sleep(RETRY_S)
     raise Unavailable("the demo server did not start", now=log_tail(folder), to_do=f"see {folder.log}; `demo reset` begins anew")

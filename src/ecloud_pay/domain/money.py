@@ -23,7 +23,7 @@ CURRENCIES = ZERO_DECIMAL | TWO_DECIMAL | THREE_DECIMAL
 COLUMN_DECIMALS = 2  # numeric(10,2), as the backend declares every amount
 COLUMN_LIMIT = Decimal(10) ** 8  # the first whole number that numeric(10,2) cannot hold
 
-_WRITTEN = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
+_WRITTEN = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)  # wider than any column; a limit on everything
 
 
 class NotMoney(ValueError):
@@ -75,9 +75,10 @@ class Money:
         decimals = exponent(currency)
         if not figure.is_finite():
             raise NotMoney(f"{figure} is not an amount")
-        scaled = figure.scaleb(decimals)
-        minor = int(scaled)
-        if minor != scaled or not _is_chargeable(minor, currency):
+        # In whole numbers: decimal's own arithmetic rounds at 28 digits without a word.
+        numerator, denominator = figure.as_integer_ratio()
+        minor, surplus = divmod(numerator * 10**decimals, denominator)
+        if surplus or not _is_chargeable(minor, currency):
             raise NotMoney(f"{figure} is not an amount in {currency.upper()}: it has too many decimals")
         return cls(minor, currency)
 

@@ -48,14 +48,14 @@ def parse_login(url: str, setting: str) -> Login:
             f"{setting} is no PostgreSQL address",
             to_do="write it as postgresql://user:password@host:5432/database, with special characters percent-encoded (a space: %20)",
         ) from None
-    return Login({**_defaults(), **given, **_enforced(given)}, setting, bool(_enforced(given)))
+    # Rows hold any character there is, whatever encoding an address asks for.
+    return Login({**_defaults(), **given, **_enforced(given), "client_encoding": "UTF8"}, setting, bool(_enforced(given)))
 
 
 def _defaults() -> dict[str, str]:
     return {
         "connect_timeout": os.environ.get("PGCONNECT_TIMEOUT") or str(CONNECT_TIMEOUT_S),
         "application_name": os.environ.get("PGAPPNAME") or APPLICATION_NAME,
-        "client_encoding": "UTF8",
         # A peer that vanished without a word is noticed after about a minute instead of two hours.
         "keepalives_idle": "30",
         "keepalives_interval": "10",

@@ -1,0 +1,72 @@
+"""One real PostgreSQL for the whole run: the wheel's, or the server of TEST_DATABASE_URL (a superuser there)."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from ecloud_pay.demo.server import running, server_folder
+from support.backend import SHAPES, Backend, a_role_with_a_password, create_database, drop_database
+from support.console import Console
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The conninfo of a superuser's connection."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield make_conninfo(given)
+        return
+    # Not pytest's own temporary folder: root's is closed to the account that PostgreSQL runs under.
+    state_dir = Path(tempfile.mkdtemp(prefix="ecp-", dir="/tmp"))
+    state_dir.chmod(0o755)
+    try:
+        with running(server_folder(state_dir), prepare=lambda _: None) as conninfo:
+            yield conninfo
+    finally:
+        shutil.rmtree(state_dir, ignore_errors=True)
+
+
+@pytest.fixture
+def empty_database(server: str) -> Iterator[str]:
+    """The conninfo of a new database without a table in it."""
+    conninfo = create_database(server)
+    yield conninfo
+    drop_database(server, conninfo)
+
+
+@pytest.fixture(scope="session", params=SHAPES)
+def backend(server: str, request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """The backend's database with the sample rows of `support.backend`, in both shapes of its tables. Nobody may change it."""
+    made = Backend.create(server, request.param)
+    yield made
+    drop_database(server, made.conninfo)
+
+
+@pytest.fixture(params=SHAPES)
+def own_backend(server: str, request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """The same, for one test alone that may do to it what it likes."""
+    made = Backend.create(server, request.param)
+    yield made
+    drop_database(server, made.conninfo)
+
+
+@pytest.fixture
+def console(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Console:
+    """The console in this process, in an environment without settings and a folder without a .env file."""
+    for name in list(os.environ):
+        if name.startswith(("ECLOUD_PAY_", "STRIPE_", "PG")) or name in ("DATABASE_URL", "NO_COLOR", "FORCE_COLOR"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ECLOUD_PAY_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    return Console(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="session")
+def reader_role(server: str) -> Iterator[str]:
+    """A login of its own, with the password `reader` that the server really asks for, and no privilege until a test grants it some."""
+    with a_role_with_a_password(server, "reader") as role:
+        yield role
