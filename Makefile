@@ -44,7 +44,7 @@ lock: $(READY) ## Write the lock anew from pyproject.toml
 		pyproject.toml -c requirements/dev.txt -o requirements/run.txt
 
 wheel: $(READY) ## The wheel that operators install
-	@$(BIN)/python -m pip wheel --quiet --no-deps -w dist .
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
 	@ls dist/*.whl
 
 clean: ## Remove what the targets above made here

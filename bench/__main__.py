@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import Select
 
 from bench.database import databases, server
@@ -39,11 +40,13 @@ PAGE = 20
 STATEMENT_RUNS = 201
 PROCESS_RUNS = 15
 MEMORY_RUNS = 7
+LONGEST_QUOTE = 100  # characters
 
 PYTHON = Path(sys.executable)
 CONSOLE = str(PYTHON.with_name("ecloud-pay"))
 PEER = str(Path(__file__).with_name("peer_list.py"))
-PEER_NAME = "SQLAlchemy + psycopg, the same SELECT"
+PEER_NAME = "the same SELECT by SQLAlchemy"
+BARE_PEER_NAME = "the same by psycopg, SQLAlchemy only imported"
 
 GROWTH = Target(1.3)
 BESIDE_SCRIPT = Target(1.5)
@@ -56,12 +59,14 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--runs", type=int, default=PROCESS_RUNS, metavar="N", help=f"runs of each whole process (default: {PROCESS_RUNS})")
     given = parser.parse_args()
+    if given.runs < 1:
+        parser.error("--runs must be at least 1")
     raise_on_signals()
     try:
         lines, facts = _measure(given.runs)
     except Stopped as stop:
         return stop.exit_code
-    except (Unmeasurable, EcloudPayError) as error:
+    except (Unmeasurable, EcloudPayError, psycopg.Error) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     print(document(lines, facts) if given.json else _page(lines, facts))
@@ -79,13 +84,13 @@ class Bench:
     def console(self, *arguments: str, conninfo: str = "", exit_code: int = 0) -> Command:
         return self._command([CONSOLE, *arguments], conninfo, exit_code)
 
-    def peer(self, conninfo: str) -> Command:
-        return self._command([str(PYTHON), PEER, str(self.asked)], conninfo)
+    def peer(self, conninfo: str, *options: str) -> Command:
+        return self._command([str(PYTHON), PEER, str(self.asked), *options], conninfo)
 
     def nothing(self) -> Command:
         return self._command([str(PYTHON), "-c", "pass"], "")
 
-    def list(self, conninfo: str) -> Command:
+    def listing(self, conninfo: str) -> Command:
         return self.console("list", "--limit", str(PAGE), conninfo=conninfo)
 
     def _command(self, argv: Sequence[str], conninfo: str, exit_code: int = 0) -> Command:
@@ -104,7 +109,8 @@ def _measure(runs: int) -> tuple[list[Line], dict[str, Any]]:
         _tell("measuring…")
         before = load_average()
         statement, plan = _statement(few, many, bench.asked)
-        lines = [*statement, *_processes(bench, few, many), *_start_up(bench), *_memory(bench, many), *_wire(bench, many)]
+        wire, said = _wire(bench, many)
+        lines = [*statement, *_processes(bench, few, many), *_start_up(bench), *_memory(bench, many), *wire]
         facts = {
             "version": __version__,
             "python": platform.python_version(),
@@ -112,21 +118,24 @@ def _measure(runs: int) -> tuple[list[Line], dict[str, Any]]:
             "load_before": before,
             "load_after": load_average(),
             "plan": plan,
+            "statements": said,
         }
         return lines, facts
 
 
 def _statement(few: str, many: str, asked: Path) -> tuple[list[Line], list[str]]:
     """The SELECT of `list` in this process, connected already; and how the server goes about it. Leaves it in `asked` for the peer."""
-    with Database(parse_login(few, "bench"), Names(), "UTC").snapshot() as small:
-        with Database(parse_login(many, "bench"), Names(), "UTC").snapshot() as large:
-            compiled = _select(large).compile(dialect=large.connection.dialect)
-            asked.write_text(json.dumps({"sql": str(compiled), "parameters": compiled.params}), encoding="utf-8")
-            plan = large.connection.exec_driver_sql(f"EXPLAIN {compiled}", compiled.params).scalars().all()
-            took = in_turns(STATEMENT_RUNS, {"small": partial(_rows, small), "large": partial(_rows, large)})
-    return [Line(f"list, statement alone, {MANY:,} payments", "ms", took["large"], f"on {FEW:,} payments", took["small"], GROWTH)], list(
-        plan
-    )
+    with _database(few).snapshot() as small, _database(many).snapshot() as large:
+        compiled = _select(large).compile(dialect=large.connection.dialect)
+        asked.write_text(json.dumps({"sql": str(compiled), "parameters": compiled.params}), encoding="utf-8")
+        plan = large.connection.exec_driver_sql(f"EXPLAIN {compiled}", compiled.params).scalars().all()
+        took = in_turns(STATEMENT_RUNS, {"small": partial(_rows, small), "large": partial(_rows, large)})
+    line = Line(f"list, statement alone, {MANY:,} payments", "ms", took["large"], f"on {FEW:,} payments", took["small"], GROWTH)
+    return [line], list(plan)
+
+
+def _database(conninfo: str) -> Database:
+    return Database(parse_login(conninfo, "the bench"), Names(), "UTC")
 
 
 def _select(snapshot: Snapshot) -> Select[Any]:
@@ -138,10 +147,13 @@ def _rows(snapshot: Snapshot) -> None:
 
 
 def _processes(bench: Bench, few: str, many: str) -> list[Line]:
-    took = in_turns(bench.runs, {"few": bench.list(few), "many": bench.list(many), "peer": bench.peer(many)})
+    commands = {"few": bench.listing(few), "many": bench.listing(many), "peer": bench.peer(many), "bare": bench.peer(many, "--bare")}
+    took = in_turns(bench.runs, commands)
+    name = f"list, whole process, {MANY:,} payments"
     return [
-        Line(f"list, whole process, {MANY:,} payments", "ms", took["many"], f"on {FEW:,} payments", took["few"], GROWTH),
-        Line(f"list, whole process, {MANY:,} payments", "ms", took["many"], PEER_NAME, took["peer"], BESIDE_SCRIPT),
+        Line(name, "ms", took["many"], f"on {FEW:,} payments", took["few"], GROWTH),
+        Line(name, "ms", took["many"], PEER_NAME, took["peer"], BESIDE_SCRIPT),
+        Line(name, "ms", took["many"], BARE_PEER_NAME, took["bare"], BESIDE_SCRIPT),
     ]
 
 
@@ -157,25 +169,27 @@ def _start_up(bench: Bench) -> list[Line]:
 
 
 def _memory(bench: Bench, many: str) -> list[Line]:
-    commands = {"list": bench.list(many), "peer": bench.peer(many)}
+    commands = {"list": bench.listing(many), "peer": bench.peer(many)}
     peaks = {name: Sample(tuple(command.peak_mib() for _ in range(MEMORY_RUNS))) for name, command in commands.items()}
     return [Line("list, peak memory", "MiB", peaks["list"], PEER_NAME, peaks["peer"])]
 
 
-def _wire(bench: Bench, many: str) -> list[Line]:
-    show = partial(bench.console, "show", "5")
+def _wire(bench: Bench, many: str) -> tuple[list[Line], list[str]]:
+    """What `list` and `show` say to the server; and the statements of `list`."""
     peer = _traffic(bench, many, bench.peer)
-    listed, shown = _traffic(bench, many, bench.list), _traffic(bench, many, lambda conninfo: show(conninfo=conninfo))
-    return [
-        line
-        for name, ours, target in (("list", listed, STATEMENTS), ("show 5", shown, None))
-        for line in (
-            _count(f"{name}, statements once connected", "", len(ours.statements), len(peer.statements), target),
-            _count(f"{name}, round trips once connected", "", ours.round_trips, peer.round_trips),
-            _count(f"{name}, sent", "bytes", ours.bytes_sent, peer.bytes_sent),
-            _count(f"{name}, received", "bytes", ours.bytes_received, peer.bytes_received),
-        )
+    listed = _traffic(bench, many, bench.listing)
+    shown = _traffic(bench, many, lambda conninfo: bench.console("show", "5", conninfo=conninfo))
+    lines = [
+        _count("list, statements once connected", "", len(listed.statements), len(peer.statements), STATEMENTS),
+        _count("list, round trips once connected", "", listed.round_trips, peer.round_trips),
+        _count("list, sent", "bytes", listed.bytes_sent, peer.bytes_sent),
+        _count("list, received", "bytes", listed.bytes_received, peer.bytes_received),
+        _count("show 5, statements once connected", "", len(shown.statements)),
+        _count("show 5, round trips once connected", "", shown.round_trips),
+        _count("show 5, sent", "bytes", shown.bytes_sent),
+        _count("show 5, received", "bytes", shown.bytes_received),
     ]
+    return lines, listed.statements
 
 
 def _traffic(bench: Bench, conninfo: str, command: Callable[[str], Command]) -> Traffic:
@@ -184,7 +198,9 @@ def _traffic(bench: Bench, conninfo: str, command: Callable[[str], Command]) -> 
     return traffic
 
 
-def _count(name: str, unit: str, ours: int, peer: int, target: Target | None = None) -> Line:
+def _count(name: str, unit: str, ours: int, peer: int | None = None, target: Target | None = None) -> Line:
+    if peer is None:
+        return Line(name, unit, Sample((ours,)))
     return Line(name, unit, Sample((ours,)), PEER_NAME, Sample((peer,)), target)
 
 
@@ -200,6 +216,8 @@ def _page(lines: Sequence[Line], facts: Mapping[str, Any]) -> str:
             "",
             f"The plan of list on {MANY:,} payments: {plan[0].strip()}",
             f"  it reads payments by: {walk}",
+            "What list says to the server:",
+            *(f"  {statement[:LONGEST_QUOTE]}" for statement in facts["statements"]),
         ]
     )
 

@@ -18,26 +18,26 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing of ours beside its peer. Without a target it is shown for information."""
+    """One thing of ours, beside its peer where it has one. Without a target it is shown for information."""
 
     name: str
     unit: str
     ours: Sample
-    peer_name: str
-    peer: Sample
+    peer_name: str = ""
+    peer: Sample | None = None
     target: Target | None = None
 
     @property
-    def ratio(self) -> float:
-        """How many times the peer's median ours is."""
-        return self.ours.median / self.peer.median
+    def ratio(self) -> float | None:
+        """How many times the peer's median ours is; None without a peer."""
+        return None if self.peer is None else self.ours.median / self.peer.median
 
     @property
     def verdict(self) -> str:
         if self.target is None:
             return ""
         measured = self.ratio if self.target.is_ratio else self.ours.median
-        return "ok" if measured <= self.target.at_most else "over"
+        return "ok" if measured is not None and measured <= self.target.at_most else "over"
 
 
 def table(lines: Sequence[Line]) -> str:
@@ -55,10 +55,13 @@ def document(lines: Sequence[Line], facts: dict[str, Any]) -> str:
 
 def _cells(line: Line) -> tuple[str, ...]:
     target = "" if line.target is None else f"≤ {line.target.at_most:g}{' ×' if line.target.is_ratio else ''}"
-    return line.name, line.unit, _figures(line.ours), _figures(line.peer), f"{line.ratio:.2f} ×", target, line.verdict, line.peer_name
+    ratio = "" if line.ratio is None else f"{line.ratio:.2f} ×"
+    return line.name, line.unit, _figures(line.ours), _figures(line.peer), ratio, target, line.verdict, line.peer_name
 
 
-def _figures(sample: Sample) -> str:
+def _figures(sample: Sample | None) -> str:
+    if sample is None:
+        return ""
     if len(sample.values) == 1:
         return f"{sample.median:g}"
     least, most = sample.spread
@@ -70,9 +73,9 @@ def _record(line: Line) -> dict[str, Any]:
         "name": line.name,
         "unit": line.unit,
         "ours": _numbers(line.ours),
-        "peer_name": line.peer_name,
-        "peer": _numbers(line.peer),
-        "ratio": round(line.ratio, 3),
+        "peer_name": line.peer_name or None,
+        "peer": None if line.peer is None else _numbers(line.peer),
+        "ratio": None if line.ratio is None else round(line.ratio, 3),
         "target": None if line.target is None else {"of": "ratio" if line.target.is_ratio else "ours", "at_most": line.target.at_most},
         "verdict": line.verdict or None,
     }

@@ -53,12 +53,12 @@ def overheard(conninfo: str, folder: Path) -> Iterator[tuple[str, Traffic]]:
 def _connected_as(conninfo: str) -> socket.socket:
     """A bare socket to where libpq goes with this conninfo."""
     with psycopg.connect(conninfo) as connection:
-        info = connection.info
-    if info.host.startswith("/"):
-        server = socket.socket(socket.AF_UNIX)
-        server.connect(f"{info.host}/.s.PGSQL.{info.port}")
-        return server
-    return socket.create_connection((info.hostaddr or info.host, info.port))
+        host, address, port = connection.info.host, connection.info.hostaddr, connection.info.port
+    if not host.startswith("/"):
+        return socket.create_connection((address or host, port))
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(f"{host}/.s.PGSQL.{port}")
+    return server
 
 
 def _listen(door: socket.socket, server: socket.socket, traffic: Traffic) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,26 @@ def server() -> Iterator[str]:
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield make_conninfo(given)
         return
-    # Not pytest's own temporary folder: root's is closed to the account that PostgreSQL runs under.
-    state_dir = Path(tempfile.mkdtemp(prefix="ecp-", dir="/tmp"))
-    state_dir.chmod(0o755)
+    with an_open_folder() as state_dir, running(server_folder(state_dir), prepare=lambda _: None) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture(scope="session")
+def state_dir() -> Iterator[Path]:
+    """The state folder of every console of this run, where they share one demo."""
+    with an_open_folder() as folder:
+        yield folder
+
+
+@contextmanager
+def an_open_folder() -> Iterator[Path]:
+    """A temporary folder that everybody may enter: pytest's own is closed to the account that root's PostgreSQL runs under."""
+    folder = Path(tempfile.mkdtemp(prefix="ecp-", dir="/tmp"))
+    folder.chmod(0o755)
     try:
-        with running(server_folder(state_dir), prepare=lambda _: None) as conninfo:
-            yield conninfo
+        yield folder
     finally:
-        shutil.rmtree(state_dir, ignore_errors=True)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -55,12 +68,12 @@ def own_backend(server: str, request: pytest.FixtureRequest) -> Iterator[Backend
 
 
 @pytest.fixture
-def console(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Console:
+def console(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, state_dir: Path) -> Console:
     """The console in this process, in an environment without settings and a folder without a .env file."""
     for name in list(os.environ):
         if name.startswith(("ECLOUD_PAY_", "STRIPE_", "PG")) or name in ("DATABASE_URL", "NO_COLOR", "FORCE_COLOR"):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("ECLOUD_PAY_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("ECLOUD_PAY_STATE_DIR", str(state_dir))
     monkeypatch.chdir(tmp_path)
     return Console(monkeypatch, capsys)
 

@@ -67,7 +67,20 @@ class _LazyCommands(Mapping[str, Any]):
         return len(COMMANDS)
 
 
-class _Root(TyperGroup):
+class _OwnHelp:
+    """`--help` through our own stdout, so that a full disk or a closed pipe is told like everywhere else."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)  # type: ignore[misc]  # mixed into Typer's classes
+        option.callback = _show_help
+        return option
+
+
+class _Command(_OwnHelp, TyperCommand):
+    """One command."""
+
+
+class _Root(_OwnHelp, TyperGroup):
     """The program itself."""
 
     def __init__(self, **given: Any) -> None:
@@ -173,10 +186,16 @@ def _root(
         raise typer.Exit(errors.USAGE)
 
 
+def _show_help(ctx: typer.Context, _option: object, is_wanted: bool) -> None:
+    if is_wanted and not ctx.resilient_parsing:
+        _print(ctx.get_help() + "\n")
+        raise typer.Exit
+
+
 def _load(name: str) -> TyperCommand:
     module = import_module(f"ecloud_pay.commands.{name}")
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, epilog=_epilog(module.EXAMPLES), context_settings=_context_settings())(module.run)
+    app.command(name, cls=_Command, epilog=_epilog(module.EXAMPLES), context_settings=_context_settings())(module.run)
     return typer.main.get_command(app)  # type: ignore[return-value]  # one command makes no group
 
 

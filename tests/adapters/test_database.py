@@ -14,7 +14,13 @@ from support.backend import Backend
 from support.console import Console, process
 from support.wire import Wire
 
-READS = [("list",), ("list", "--client", "client1@test.com", "--status", "succeeded"), ("show", "11"), ("show", "client1@test.com"), ("doctor",)]
+READS = [
+    ("list",),
+    ("list", "--client", "client1@test.com", "--status", "succeeded"),
+    ("show", "11"),
+    ("show", "client1@test.com"),
+    ("doctor",),
+]
 
 
 def database(backend: Backend) -> Database:
@@ -176,7 +182,9 @@ def test_a_statement_that_takes_too_long_is_exit_75(console: Console, own_backen
     assert "another session holds a lock for longer than we wait" in result.err
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mysql://u:s3cretword@h/d", "postgresql://u:s3cret word@h/d", "postgresql://h/d?s3cretword=1", "http://x"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "mysql://u:s3cretword@h/d", "postgresql://u:s3cret word@h/d", "postgresql://h/d?s3cretword=1", "http://x"]
+)
 def test_an_address_that_is_none_is_exit_4_without_quoting_it(console: Console, url: str) -> None:
     result = console("list", DATABASE_URL=url)
     assert (result.code, result.out) == (4, "")
@@ -209,7 +217,20 @@ def test_postgres_urls_of_both_spellings_work(backend: Backend) -> None:
         assert (result.code, result.out) == (0, "id\n13\n")
 
 
-NEAR = ["", "/var/run/postgresql", "@abstract", "localhost", "db", "127.0.0.1", "::1", "10.1.2.3", "192.168.0.9", "172.16.0.1", "fe80::1%eth0", "fd00::1"]
+NEAR = [
+    "",
+    "/var/run/postgresql",
+    "@abstract",
+    "localhost",
+    "db",
+    "127.0.0.1",
+    "::1",
+    "10.1.2.3",
+    "192.168.0.9",
+    "172.16.0.1",
+    "fe80::1%eth0",
+    "fd00::1",
+]
 FAR = ["db.example.com", "8.8.8.8", "2001:4860:4860::8888", "localhost.example.com"]
 
 

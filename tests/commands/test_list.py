@@ -112,7 +112,9 @@ def test_no_match_is_said_and_is_no_failure(console: Console, backend: Backend) 
 
 
 def test_the_resolved_window_is_told_with_v(console: Console, backend: Backend) -> None:
-    result = console("list", "-v", "--since", "2025-02", "--until", "2025-03", "--tz", "Europe/Berlin", "--limit", "1", "--json", on=backend)
+    result = console(
+        "list", "-v", "--since", "2025-02", "--until", "2025-03", "--tz", "Europe/Berlin", "--limit", "1", "--json", on=backend
+    )
     assert "Payments created from 2025-02-01 00:00:00 CET until before 2025-03-01 00:00:00 CET.\n" in result.err
 
 
@@ -158,7 +160,9 @@ def test_absence_is_null_in_json_and_n_a_on_cards_in_both_shapes(console: Consol
         "job", "client", "cleaner", "stripe_charge_id", "payment_method_type", "payment_method_brand", "payment_method_last4", "paid_at",
         "refund_reason", "refunded_at", "description", "metadata",
     ]  # fmt: skip
-    assert console("list", "--limit", "1", on=backend).out == """\
+    assert (
+        console("list", "--limit", "1", on=backend).out
+        == """\
 ┌─ Payment #13 ────────────────────────────────────
 │ Status: ON_HOLD
 │ Amount: 12.34 XYZ (unknown currency 'xyz')
@@ -179,6 +183,7 @@ def test_absence_is_null_in_json_and_n_a_on_cards_in_both_shapes(console: Consol
 │   └─ Paid: N/A
 └──────────────────────────────────────────────────
 """
+    )
 
 
 def test_the_formats_tell_the_same_payments(console: Console, backend: Backend) -> None:

@@ -51,7 +51,9 @@ def test_an_unknown_status_gets_the_nearest_and_the_list(text: str, told: str) -
     assert refusal(lambda: parsing.statuses(["failed", text])) == (told, "Known: pending, processing, succeeded, failed, cancelled")
 
 
-@pytest.mark.parametrize(("text", "names"), [("id", ["id"]), ("amount,id", ["amount", "id"]), (" id , client.email ", ["id", "client.email"])])
+@pytest.mark.parametrize(
+    ("text", "names"), [("id", ["id"]), ("amount,id", ["amount", "id"]), (" id , client.email ", ["id", "client.email"])]
+)
 def test_fields_come_in_the_order_they_were_typed(text: str, names: list[str]) -> None:
     assert parsing.field_names(text, KNOWN) == names
 
@@ -83,12 +85,16 @@ def test_a_rows_number_may_bear_a_sign(text: str | None, number: int | None) -> 
     assert parsing.number(text, "--job") == number
 
 
-@pytest.mark.parametrize("text", ["", " ", "0", "#0", "#", "##1", "-1", "+1", "1.0", "1e3", "１４", "٣", "14 ", "14\n", "x", str(2**63), "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", " ", "0", "#0", "#", "##1", "-1", "+1", "1.0", "1e3", "１４", "٣", "14 ", "14\n", "x", str(2**63), "9" * 5000]
+)
 def test_anything_else_is_no_number_of_a_row(text: str) -> None:
     assert refusal(lambda: parsing.number(text, "--job")) == (f"--job: {text!r} is no number of a row; write one like 14 or #14", "")
 
 
-@pytest.mark.parametrize(("text", "who"), [(None, None), ("24", 24), ("#24", 24), ("A.B+c@Test.com", "A.B+c@Test.com"), ("x" * 252 + "@b", "x" * 252 + "@b")])
+@pytest.mark.parametrize(
+    ("text", "who"), [(None, None), ("24", 24), ("#24", 24), ("A.B+c@Test.com", "A.B+c@Test.com"), ("x" * 252 + "@b", "x" * 252 + "@b")]
+)
 def test_a_person_is_an_id_or_an_e_mail(text: str | None, who: int | str | None) -> None:
     assert parsing.person(text, "--client") == who
 
@@ -144,7 +150,6 @@ def test_a_date_that_makes_no_sense_names_its_option(since: str | None, until: s
         ("99.50", None, "99.50"),
         ("0", None, "0"),
         ("99999999.99", None, "99999999.99"),
-        ("1.000", None, "1.00"),
         ("1200", "jpy", "1200"),
         ("1200.00", "jpy", "1200"),
         ("1.50", "kwd", "1.50"),
@@ -158,23 +163,24 @@ def test_an_amount_is_an_exact_figure_of_the_column(text: str | None, currency: 
 @pytest.mark.parametrize(
     ("text", "currency", "told"),
     [
-        *((text, None, NO_AMOUNT) for text in ("", " ", "x", "$5", "1,000", "1e3", "+1", ".5", "5.", "１", "5 ", "5\n", "nan", "inf", "0x1")),
+        *(
+            (text, None, NO_AMOUNT)
+            for text in ("", " ", "x", "$5", "1,000", "1e3", "+1", ".5", "5.", "１", "5 ", "5\n", "nan", "inf", "0x1")
+        ),
         ("12.505", None, "'12.505' has more than 2 decimals"),
         ("12.505", "eur", "12.505 is not an amount in EUR: it has too many decimals"),
         ("80.50", "jpy", "80.50 is not an amount in JPY: it has too many decimals"),
         ("5.50", "isk", "5.50 is not an amount in ISK: it has too many decimals"),
         ("1.234", "kwd", "1.234 is not an amount in KWD: it has too many decimals"),
-        ("1.230", "kwd", None),
+        ("1.230", "kwd", "'1.230' has more than 2 decimals"),
+        ("1.000", None, "'1.000' has more than 2 decimals"),
         ("-1", None, "'-1' is out of range; amounts run from 0 to 99999999.99"),
         ("-0.01", "usd", "'-0.01' is out of range; amounts run from 0 to 99999999.99"),
         ("100000000", None, "'100000000' is out of range; amounts run from 0 to 99999999.99"),
     ],
 )
-def test_an_amount_that_the_column_cannot_hold_is_refused(text: str, currency: str | None, told: str | None) -> None:
-    if told is None:
-        assert parsing.amount(text, "--amount", currency) == Decimal(text)
-    else:
-        assert refusal(lambda: parsing.amount(text, "--amount", currency)) == (f"--amount: {told}", "")
+def test_an_amount_that_the_column_cannot_hold_is_refused(text: str, currency: str | None, told: str) -> None:
+    assert refusal(lambda: parsing.amount(text, "--amount", currency)) == (f"--amount: {told}", "")
 
 
 @pytest.mark.parametrize("text", ["1" * 27, "1" * 29, "1" * 29 + ".01", "9" * 5000])
@@ -184,9 +190,12 @@ def test_an_amount_of_many_digits_is_refused_and_no_bug(text: str, currency: str
     assert told.startswith("--amount: ")
 
 
-@given(text=st.one_of(st.text(), st.from_regex(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", fullmatch=True)), currency=st.sampled_from([None, "usd", "jpy", "kwd"]))
+@given(
+    text=st.one_of(st.text(), st.from_regex(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", fullmatch=True)),
+    currency=st.sampled_from([None, "usd", "jpy", "kwd"]),
+)
 @example(text="-0.00", currency=None)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_any_text_is_an_amount_of_the_column_or_a_usage_error(text: str, currency: str | None) -> None:
     try:
         figure = parsing.amount(text, "--amount", currency)
@@ -210,18 +219,19 @@ def test_a_currency_may_be_typed_in_any_case(text: str | None, code: str | None)
     ("text", "told"),
     [
         ("", "--currency: '' is no currency of Stripe's; write a code such as usd, eur or jpy"),
-        ("dollars", "--currency: 'dollars' is no currency of Stripe's; write a code such as usd, eur or jpy"),
         ("$", "--currency: '$' is no currency of Stripe's; write a code such as usd, eur or jpy"),
-        ("usd ", "--currency: 'usd ' is no currency of Stripe's; did you mean usd or sd?"),
         ("xxx", "--currency: 'xxx' is no currency of Stripe's; write a code such as usd, eur or jpy"),
     ],
 )
 def test_an_unknown_currency_is_refused(text: str, told: str) -> None:
-    what, _ = refusal(lambda: parsing.currency(text, "--currency"))
-    if "did you mean" in told:
-        assert what.startswith("--currency: 'usd ' is no currency of Stripe's; did you mean usd")
-    else:
-        assert what == told
+    assert refusal(lambda: parsing.currency(text, "--currency")) == (told, "")
+
+
+@pytest.mark.parametrize("text", ["usd ", "usdt", "u$d", "uds"])
+def test_a_misspelt_currency_gets_the_nearest(text: str) -> None:
+    told, _ = refusal(lambda: parsing.currency(text, "--currency"))
+    assert told.startswith(f"--currency: {text!r} is no currency of Stripe's; did you mean ")
+    assert "usd" in told.rpartition("did you mean ")[2]
 
 
 @pytest.mark.parametrize("text", [None, "visa", "Visa", "american express", "x" * 50])
@@ -258,7 +268,7 @@ def test_a_reference_is_taken_or_refused_by_name() -> None:
 @given(st.text())
 @example("9" * 5000)
 @example("\x00")
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_no_option_raises_anything_but_a_usage_error(text: str) -> None:
     options: list[Callable[[], Any]] = [
         lambda: parsing.statuses([text]),

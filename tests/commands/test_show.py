@@ -52,12 +52,16 @@ def test_the_card_of_the_guide_then_its_details(console: Console, backend: Backe
 
 def test_a_refunded_payment_tells_its_refunds_and_its_timeline_in_local_time(console: Console, backend: Backend) -> None:
     out = console("show", "pi_11", "--tz", "Europe/Berlin", on=backend).out
-    assert """\
+    assert (
+        """\
 │ Refunded (25%): $25.00 USD
 │   ├─ Reason: requested_by_customer
 │   └─ When: 2025-05-03 11:00:00 CEST
-""" in out
-    assert """\
+"""
+        in out
+    )
+    assert (
+        """\
 │ Refunds:
 │   ├─ #1 COMPLETED $25.00 re_11
 │   │   Reason: requested_by_customer
@@ -72,7 +76,9 @@ def test_a_refunded_payment_tells_its_refunds_and_its_timeline_in_local_time(con
 │   ├─ 2025-05-01 11:00:00 CEST  charge  $100.00  COMPLETED  ch_11
 │   ├─ 2025-05-02 12:00:00 CEST  payout   $63.75  PENDING  N/A
 │   └─ 2025-05-03 10:59:00 CEST  refund   $25.00  COMPLETED  re_11  completed 2025-05-03 11:00:00 CEST
-""" in out
+"""
+        in out
+    )
 
 
 def test_json_adds_transactions_and_refunds_in_ascending_id(console: Console, backend: Backend) -> None:
@@ -151,7 +157,11 @@ def test_json_adds_transactions_and_refunds_in_ascending_id(console: Console, ba
             12,
             "Client1@test.com has 6 payments as client; this is the newest. All: ecloud-pay list --client Client1@test.com\n",
         ),
-        ("cleaner1@test.com", 12, "cleaner1@test.com has 5 payments as cleaner; this is the newest. All: ecloud-pay list --cleaner cleaner1@test.com\n"),
+        (
+            "cleaner1@test.com",
+            12,
+            "cleaner1@test.com has 5 payments as cleaner; this is the newest. All: ecloud-pay list --cleaner cleaner1@test.com\n",
+        ),
     ],
 )
 def test_a_reference_leads_to_its_newest_payment(console: Console, backend: Backend, reference: str, expected: int, said: str) -> None:

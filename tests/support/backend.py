@@ -198,7 +198,15 @@ def _payments(absent: str | None) -> list[dict[str, Any]]:
     }
     return [
         five,
-        {**bare, "id": 6, "client_id": 24, "job_id": 15, "status": "pending", "stripe_payment_intent_id": "pi_6", "created_at": "2025-02-01 00:00:00"},
+        {
+            **bare,
+            "id": 6,
+            "client_id": 24,
+            "job_id": 15,
+            "status": "pending",
+            "stripe_payment_intent_id": "pi_6",
+            "created_at": "2025-02-01 00:00:00",
+        },
         {
             **five,
             "id": 7,
@@ -293,7 +301,14 @@ def _transactions(absent: str | None) -> list[dict[str, Any]]:
     }
     return [
         charge,
-        {**charge, "id": 2, "payment_id": 11, "stripe_transaction_id": "ch_11", "created_at": "2025-05-01 09:00:00", "completed_at": "2025-05-01 09:00:00"},
+        {
+            **charge,
+            "id": 2,
+            "payment_id": 11,
+            "stripe_transaction_id": "ch_11",
+            "created_at": "2025-05-01 09:00:00",
+            "completed_at": "2025-05-01 09:00:00",
+        },
         {
             **charge,
             "id": 3,

@@ -1,6 +1,6 @@
 """A TCP door before PostgreSQL that reads along what is asked, and can cut the line.
 
-    console ──▶ 127.0.0.1:port ──▶ the server's socket
+console ──▶ 127.0.0.1:port ──▶ the server's socket
 """
 
 import contextlib

@@ -115,7 +115,7 @@ def _fee_rate(settings: Settings) -> str:
         rate = Decimal(settings.text("ECLOUD_PAY_FEE_RATE") or "")
     except InvalidOperation:
         return "it is no number"
-    return "" if 0 <= rate < 1 else "it is not between 0 and 1"
+    return "" if rate.is_finite() and 0 <= rate < 1 else "it is not between 0 and 1"
 
 
 def _borne_by(settings: Settings) -> str:
