@@ -9,7 +9,9 @@ import pytest
 
 from ecloud_pay import __version__
 from ecloud_pay.cli import COMMANDS, EXIT_CODES
-from ecloud_pay.commands.options import FORMATS, Common, Filters
+from ecloud_pay.commands.options import Common
+from ecloud_pay.commands.printing import FORMATS
+from ecloud_pay.commands.selection import Filters
 from ecloud_pay.domain.period import FORMS
 from ecloud_pay.rendering.errors import EXIT_CODES as CODES
 from ecloud_pay.settings import TABLE

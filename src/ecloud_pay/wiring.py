@@ -10,14 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from difflib import get_close_matches
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecloud_pay import settings as settings_module
 from ecloud_pay.domain.errors import NotConfigured, UsageError
-from ecloud_pay.ports import DatabaseFacts, PaymentReader
 from ecloud_pay.rendering.look import Look
 from ecloud_pay.rendering.screen import Screen
 from ecloud_pay.settings import Settings
@@ -25,6 +23,7 @@ from ecloud_pay.settings import Settings
 if TYPE_CHECKING:
     from ecloud_pay.adapters.postgres.engine import Database
     from ecloud_pay.demo.server import ServerFolder
+    from ecloud_pay.ports import DatabaseFacts, PaymentReader
 
 READ_DATABASE = "ECLOUD_PAY_READ_DATABASE_URL"
 DATABASE = "DATABASE_URL"
@@ -94,7 +93,7 @@ class Wiring:
         return Look(self.zone, self.settings.currency, self.screen.width)
 
     @contextmanager
-    def reader(self) -> Iterator[PaymentReader]:
+    def reader(self) -> "Iterator[PaymentReader]":
         """A reader on one READ ONLY snapshot of the replica, where one is set, else of the database."""
         from ecloud_pay.adapters.postgres.payments import open_reader
 
@@ -105,7 +104,7 @@ class Wiring:
         """The settings that name a database, the one that read commands use first; under --demo its own."""
         return [DEMO_DATABASE] if self.choices.demo else [name for name in (READ_DATABASE, DATABASE) if self.settings.is_set(name)]
 
-    def inspect_database(self, setting: str) -> DatabaseFacts:
+    def inspect_database(self, setting: str) -> "DatabaseFacts":
         """What the catalogue says of the database that `setting` names."""
         from ecloud_pay.adapters.postgres.catalogue import inspect
 
@@ -191,6 +190,7 @@ class Wiring:
 
 
 def _nearest_zone(text: str) -> str:
+    from difflib import get_close_matches
     from zoneinfo import available_timezones
 
     close = get_close_matches(text, available_timezones(), n=3)

@@ -111,7 +111,8 @@ def test_a_user_whose_row_is_gone_is_shown_by_number(console: Console, server: s
 
 def test_a_role_that_can_only_select_is_enough(console: Console, own_backend: Backend, reader_role: str) -> None:
     own_backend.run(
-        f"""GRANT SELECT ON payments_payment, payments_transaction, payments_refund, payments_stripeaccount, jobs_cleaningjob TO {reader_role};
+        f"""GRANT SELECT ON payments_payment, payments_transaction, payments_refund, payments_stripeaccount TO {reader_role};
+        GRANT SELECT ON jobs_cleaningjob TO {reader_role};
         GRANT SELECT (id, username, email, is_active, is_staff) ON auth_user TO {reader_role}"""
     )
     for command in READS:
@@ -259,7 +260,8 @@ def test_a_far_server_without_encryption_is_refused_with_the_suffix_to_add(backe
     assert refused.value.what == "the server of DATABASE_URL offers no encryption, and its address is not a private one"
     assert refused.value.now == "The password was not sent."
     assert refused.value.to_do == (
-        "Use a server with TLS, or accept plain text by adding `?sslmode=disable` (or `&sslmode=disable` after another option) to DATABASE_URL."
+        "Use a server with TLS, or accept plain text by adding `?sslmode=disable` (or `&sslmode=disable` after another option)"
+        " to DATABASE_URL."
     )
     assert wire.statements == []
 

@@ -36,7 +36,8 @@ def test_an_env_file_is_read_from_the_option_the_variable_and_the_folder(console
 
     def zone_shown(*arguments: str, **environ: str) -> str:
         out = console(*arguments, "list", "--limit", "1", on=backend, **environ).out
-        return re.findall(r"Created: .* (\w+)", out)[0]
+        [zone] = re.findall(r"Created: .* (\w+)", out)
+        return str(zone)
 
     assert zone_shown() == "UTC"
     written(".env", "Asia/Tokyo")
@@ -177,7 +178,8 @@ def test_a_signal_ends_it_with_the_shells_code_and_no_traceback(own_backend: Bac
         )
         deadline = time.monotonic() + 20
         while not own_backend.rows(
-            "SELECT FROM pg_stat_activity WHERE application_name = 'ecloud-pay' AND wait_event_type = 'Lock' AND datname = current_database()"
+            "SELECT FROM pg_stat_activity"
+            " WHERE application_name = 'ecloud-pay' AND wait_event_type = 'Lock' AND datname = current_database()"
         ):
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_the_demo_is_an_island(console: Console, own_backend: Backend, tmp_path:
             "PGSSLMODE": "verify-full",
         }
         for command in (("list",), ("show", "5"), ("doctor",)):
-            result = console("--demo", *command, **environ)
+            result = console("--demo", *command, on=None, **environ)
             assert result.code == 0, result.err
             assert "51abc" not in result.out + result.err
             assert str(tmp_path) not in result.out
@@ -131,7 +132,8 @@ def test_an_unknown_action_lists_the_known_ones(console: Console) -> None:
 
 def test_stop_and_reset_are_refused_while_another_console_uses_it(console: Console) -> None:
     holding = subprocess.Popen(
-        ["python3", "-c", "import fcntl, sys, time; f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_SH); print('held', flush=True); sys.stdin.read()",
+        [sys.executable, "-c",
+         "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, fcntl.LOCK_SH); print('held', flush=True); sys.stdin.read()",
          str(Path(console("demo", "path").out.strip()) / "in-use.lock")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"]},
     )  # fmt: skip

@@ -83,7 +83,8 @@ def test_missing_privileges_come_with_the_grants(console: Console, own_backend: 
 
 def test_a_column_that_a_refund_could_not_fill_is_named(console: Console, own_backend: Backend) -> None:
     own_backend.run(
-        "ALTER TABLE payments_refund ADD COLUMN ticket text; UPDATE payments_refund SET ticket = ''; ALTER TABLE payments_refund ALTER ticket SET NOT NULL"
+        "ALTER TABLE payments_refund ADD COLUMN ticket text; UPDATE payments_refund SET ticket = '';"
+        "ALTER TABLE payments_refund ALTER ticket SET NOT NULL"
     )
     check = by_name(console("doctor", "--json", on=own_backend))["unknown columns"]
     assert check["detail"] == "payments_refund demands a value for ticket, which a refund does not know"

@@ -190,7 +190,8 @@ def test_an_unknown_reference_is_exit_6(console: Console, backend: Backend, refe
 
 @pytest.mark.parametrize(
     "reference",
-    ["", " ", "#", "0", "-1", "5.0", "#0", "job:", "job:x", "pi_", "xx_1", "pi_a b", "@", "a@", "9" * 5000, "９", "5\x00", "\x1b[31m", "5;DROP TABLE x", "😀",
+    ["", " ", "#", "0", "-1", "5.0", "#0", "job:", "job:x", "pi_", "xx_1", "pi_a b", "@", "a@", "9" * 5000, "９",
+     "5\x00", "\x1b[31m", "5;DROP TABLE x", "😀",
      "\udcff", "pi_" + "x" * 300, "a" * 300 + "@b.c"],
 )  # fmt: skip
 def test_nonsense_for_a_reference_is_a_usage_error_with_the_forms(console: Console, reference: str) -> None:

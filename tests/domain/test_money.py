@@ -92,6 +92,7 @@ def test_a_written_amount_becomes_minor_units(text: str, currency: str, minor: i
         ("5.50", "isk"),
         ("5.01", "ugx"),
         ("1.234", "kwd"),
+        ("1.235", "kwd"),
         ("1.2345", "bhd"),
     ],
 )

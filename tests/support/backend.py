@@ -93,7 +93,8 @@ def a_role_with_a_password(server: str, password: str) -> Iterator[str]:
 
 def _replace_hba(connection: psycopg.Connection[Any], hba_file: str, rules: str) -> None:
     # COPY writes each line as it stands: neither the quote nor the delimiter can occur in one. (An empty one it would quote.)
-    copy = "COPY (SELECT line FROM unnest(string_to_array({}, E'\\n')) AS line WHERE line <> '') TO {} WITH (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
+    lines = "SELECT line FROM unnest(string_to_array({}, E'\\n')) AS line WHERE line <> ''"
+    copy = f"COPY ({lines}) TO {{}} WITH (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
     connection.execute(sql.SQL(copy).format(sql.Literal(rules), sql.Literal(hba_file)))
     connection.execute("SELECT pg_reload_conf()")
 

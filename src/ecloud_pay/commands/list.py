@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from ecloud_pay.commands.options import Filters, Output, command
+from ecloud_pay.commands.options import command
 from ecloud_pay.commands.parsing import number
-from ecloud_pay.commands.printing import chosen_fields, chosen_format, print_payments
-from ecloud_pay.commands.selection import payment_search
+from ecloud_pay.commands.printing import Output, chosen_fields, chosen_format, print_payments
+from ecloud_pay.commands.selection import Filters, payment_search
 from ecloud_pay.wiring import Wiring
 
 MOST = 10_000

@@ -1,15 +1,34 @@
-"""Payments in the format that was asked for."""
+"""The formats that records are printed in, as options and as what happens then."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
 
 from ecloud_pay.commands import parsing
-from ecloud_pay.commands.options import FORMATS, Output
 from ecloud_pay.domain.errors import UsageError
 from ecloud_pay.domain.payment import Payment
 from ecloud_pay.rendering import machine
 from ecloud_pay.rendering.look import Look
 from ecloud_pay.rendering.machine import Document
 from ecloud_pay.rendering.screen import Screen
+
+FORMATS = ["cards", "table", "tsv", "csv", "json", "ndjson"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """How records are printed."""
+
+    format: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)} (default: cards).", autocompletion=lambda: FORMATS),
+    ] = None
+    json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False
+    ndjson: Annotated[bool, typer.Option("--ndjson", help="Short for --format ndjson.")] = False
+    csv: Annotated[bool, typer.Option("--csv", help="Short for --format csv.")] = False
+    fields: Annotated[str | None, typer.Option("--fields", metavar="A,B,…", help="Only these fields; --fields '' lists them.")] = None
 
 
 def chosen_format(output: Output) -> str:

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from ecloud_pay.commands.options import Output, command
+from ecloud_pay.commands.options import command
 from ecloud_pay.commands.parsing import reference
-from ecloud_pay.commands.printing import chosen_fields, chosen_format, print_documents
+from ecloud_pay.commands.printing import Output, chosen_fields, chosen_format, print_documents
 from ecloud_pay.domain.errors import NotFound
 from ecloud_pay.domain.reference import FORMS, Reference, ReferenceKind
 from ecloud_pay.ports import Found

@@ -49,10 +49,14 @@ class Screen:
 
     def show(self, things: "Sequence[RenderableType]") -> None:
         """Rich things for stdout: tables fit the terminal, lines of text are left to it to wrap."""
+        if not self._has_color(self._out) and all(map(_is_text, things)):
+            # Rich would say the same in ten times the time.
+            self.data("".join(f"{line}\n" for line in things))
+            return
         console = self._console(self._out)
         with writing_to_stdout():
             for thing in things:
-                console.print(thing, soft_wrap=isinstance(thing, str) or _is_text(thing))
+                console.print(thing, soft_wrap=_is_text(thing))
             self._out.flush()
 
     def note(self, text: str) -> None:
