@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from ecloud_pay import __version__
 from ecloud_pay.commands.options import Common, spread
-from ecloud_pay.domain.errors import EcloudPayError
+from ecloud_pay.domain.errors import CannotWrite, EcloudPayError
 from ecloud_pay.rendering import errors
 from ecloud_pay.rendering.screen import ClosedPipe, writing_to_stdout
 from ecloud_pay.signals import Stopped, raise_on_signals
@@ -125,6 +125,11 @@ class Run:
 def main() -> NoReturn:
     """The console script."""
     raise_on_signals()
+    if sys.stderr is None:  # closed by whoever started us
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (open until the end)
+    if sys.stdout is None:
+        sys.stderr.write("ecloud-pay: stdout is closed, so there is nowhere to print to.\n")
+        sys.exit(errors.EXIT_CODES[CannotWrite])
     for stream in (sys.stdout, sys.stderr):
         # Cards are drawn in UTF-8 whatever the locale says; what has no form in it (a lone surrogate of a file name) is escaped.
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
@@ -146,7 +151,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         return _tell_usage(error, this)
     except EcloudPayError as error:
-        _tell(errors.error_lines(error), this, error)
+        _tell(errors.error_lines(error, this.secrets()), this, error)
         return errors.exit_code(error)
     except ClosedPipe:
         return errors.CLOSED_PIPE
@@ -219,18 +224,17 @@ def _complete() -> int:
 def _tell_usage(error: typer.TyperException, this: Run) -> int:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else PROGRAM
-    _tell(errors.usage_lines(error.format_message(), path), this, error)
+    _tell(errors.usage_lines(error.format_message(), path, this.secrets()), this, error)
     return error.exit_code
 
 
 def _tell(lines: Sequence[str], this: Run, error: BaseException | None = None) -> None:
-    secrets = this.secrets()
-    text = "\n".join(lines)
     if this.is_debugging and error is not None:
         import traceback
 
-        text = "".join(traceback.format_exception(error)) + text
-    _print(errors.redacted(text, secrets) + "\n", to_stderr=True)
+        secrets = this.secrets()
+        _print(errors.redacted("".join(traceback.format_exception(error)), secrets), to_stderr=True)
+    _print("\n".join(lines) + "\n", to_stderr=True)
 
 
 def _print(text: str, *, to_stderr: bool = False) -> None:

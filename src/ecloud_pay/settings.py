@@ -6,7 +6,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 
@@ -97,7 +97,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}(\.[A-Za-z_][A-Za-z0-9_$]
 class Settings:
     """The values as text, and where each came from (`environment`, a file's path, `default`, `unset`)."""
 
-    values: Mapping[str, str]
+    values: Mapping[str, str] = field(repr=False)
     sources: Mapping[str, str]
     env_file: Path | None = None
     is_env_file_open_to_others: bool = False
@@ -156,7 +156,7 @@ class Settings:
     def state_dir(self) -> Path:
         """The folder for what the console keeps between runs; it need not exist yet."""
         if given := self.text("ECLOUD_PAY_STATE_DIR"):
-            return Path(given).absolute()
+            return Path(given).expanduser().absolute()
         # $XDG_STATE_HOME must be absolute to count. https://specifications.freedesktop.org/basedir/latest/
         xdg = os.environ.get("XDG_STATE_HOME", "")
         if xdg.startswith("/"):
@@ -167,7 +167,7 @@ class Settings:
     def audit_log(self) -> Path:
         """The audit file; it need not exist yet."""
         given = self.text("ECLOUD_PAY_AUDIT_LOG")
-        return Path(given).absolute() if given else self.state_dir / "audit.jsonl"
+        return Path(given).expanduser().absolute() if given else self.state_dir / "audit.jsonl"
 
     def for_demo(self) -> "Settings":
         """These settings as `--demo` sees them: nothing that leads to a real database, Stripe account, audit file or alert."""
@@ -175,19 +175,25 @@ class Settings:
         values = {name: value for name, value in self.values.items() if name in allowed}
         return Settings(
             {**values, "ECLOUD_PAY_OPERATOR": "ops@demo", "ECLOUD_PAY_AUDIT_LOG": str(self.state_dir / "demo-audit.jsonl")},
-            {**self.sources, "ECLOUD_PAY_OPERATOR": "demo", "ECLOUD_PAY_AUDIT_LOG": "demo"},
+            {
+                **{name: source for name, source in self.sources.items() if name in allowed},
+                "ECLOUD_PAY_OPERATOR": "demo",
+                "ECLOUD_PAY_AUDIT_LOG": "demo",
+            },
             self.env_file,
             self.is_env_file_open_to_others,
         )
 
     def secrets(self) -> Iterator[str]:
         """Every text that must not leave, longest first: the secret settings, and the passwords inside their URLs."""
-        found = set()
+        found: set[str] = set()
         for setting in TABLE:
             if setting.is_secret and (value := self.values.get(setting.name)):
-                found.add(value)
-                found.update(_passwords(value))
-        return iter(sorted(found, key=len, reverse=True))
+                # Each address of a list by itself too: what quotes one of them seldom quotes them all.
+                found.update((value, *re.findall(r"[^\s,]+://[^\s,]+", value), *_passwords(value)))
+        # As they are, and as `repr` writes them inside a traceback. One of three letters would blank out half of every message.
+        forms = {form for text in found for form in (text, repr(text)[1:-1]) if len(form) > 3}
+        return iter(sorted(forms, key=len, reverse=True))
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -243,7 +249,7 @@ def _env_file(environ: Mapping[str, str], option: str | None) -> Path | None:
         if not os.path.isfile(option):
             raise UsageError(f"--env-file: there is no file {option!r}")
         return Path(option)
-    if named := environ.get(ENV_FILE):
+    if named := environ.get(ENV_FILE, "").strip():
         if not os.path.isfile(named):
             raise NotConfigured(f"{ENV_FILE} names {named!r}, which is no file", to_do=f"unset {ENV_FILE}, or write that file")
         return Path(named)
@@ -251,15 +257,22 @@ def _env_file(environ: Mapping[str, str], option: str | None) -> Path | None:
 
 
 def _read(path: Path) -> Mapping[str, str | None]:
-    # Imported here: it costs as much as the rest of a start, and most runs have no file to read.
-    from dotenv import dotenv_values
+    # Imported here: it costs as much as the rest of a start, and most runs have no file to read. Its parser, not its loader: no value
+    # is interpolated (passwords hold `$`), and a line that it cannot read stops us instead of being dropped with a setting in it.
+    from dotenv.parser import parse_stream
 
     try:
-        # No interpolation: passwords hold `$`.
-        return dotenv_values(path, interpolate=False, encoding="utf-8")
+        with path.open(encoding="utf-8-sig") as file:
+            lines = list(parse_stream(file))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise NotConfigured(f"{str(path)!r} cannot be read: {reason}", to_do="mend the file, or name another with --env-file") from error
+        raise NotConfigured(f"{str(path)!r} cannot be read: {reason}", to_do="Mend the file, or name another with --env-file.") from error
+    for line in lines:
+        if line.error:
+            raise NotConfigured(
+                f"{str(path)!r} cannot be understood from line {line.original.line} on", to_do="Look there for a quote that is not closed."
+            )
+    return {line.key: line.value for line in lines if line.key}
 
 
 def _is_open_to_others(path: Path) -> bool:
@@ -279,9 +292,12 @@ def _home() -> Path:
 
 
 def _passwords(url: str) -> Iterator[str]:
+    """What may be a password in a URL or in libpq's keyword form, as written and as meant; rather too much than too little."""
     from urllib.parse import unquote
 
-    for match in re.finditer(r"://[^/?#]*?:([^/?#]*)@|password=('(?:[^'\\]|\\.)*'|[^\s&]+)", url):
-        text = match[1] or match[2]
-        # A short one (`a`) would blank out half of every message and hide nothing.
-        yield from (form for form in (text, unquote(text), text.strip("'")) if len(form) > 3)
+    for match in re.finditer(r"://[^:@/?#]*:(.*)@", url):
+        # libpq ends the password at the first @, people at the last one.
+        yield from (match[1], unquote(match[1]), *match[1].split("@"))
+    for match in re.finditer(r"password\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s&\\]|\\.)+)", url):
+        bare = match[1].removeprefix("'").removesuffix("'")
+        yield from (bare, re.sub(r"\\(.)", r"\1", bare), unquote(bare))

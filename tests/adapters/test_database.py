@@ -286,3 +286,21 @@ def test_what_a_row_cannot_show_is_no_traceback(console: Console, own_backend: B
 def test_rows_are_read_in_utf_8_whatever_the_address_asks_for(console: Console, backend: Backend) -> None:
     plain = console("list", "--json", on=backend)
     assert console("list", "--json", on=backend.with_(client_encoding="LATIN1")) == plain
+
+
+def test_metadata_beyond_what_python_holds_stays_what_it_is(console: Console, own_backend: Backend) -> None:
+    digits = "7" * 4500
+    own_backend.run(
+        f"""UPDATE payments_payment SET metadata = '{{"whole": {digits}, "real": {digits}.5, "small": -1.25, "int": 12}}' WHERE id = 13"""
+    )
+    result = console("list", "--limit", "1", "--json", on=own_backend)
+    assert result.json[0]["metadata"] == {"whole": digits, "real": f"{digits}.5", "small": -1.25, "int": 12}
+
+
+def test_an_at_sign_in_a_password_is_no_host(console: Console) -> None:
+    for url in ("postgresql://u:hunter@22x@127.0.0.1:1/d", "postgresql://u:12345/secret@127.0.0.1:1/d"):
+        for command in (("list",), ("--debug", "list"), ("doctor",)):
+            result = console(*command, DATABASE_URL=url)
+            assert result.code == 4
+            for part in ("22x", "secret@", "hunter", "12345/"):
+                assert part not in result.out + result.err

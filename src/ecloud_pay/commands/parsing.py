@@ -85,7 +85,7 @@ def currency(text: str | None, option: str) -> str | None:
     """A currency code of Stripe's, in lower case."""
     if text is None:
         return None
-    if text.lower() in CURRENCIES:
+    if text.isascii() and text.lower() in CURRENCIES:
         return text.lower()
     close = get_close_matches(text.lower(), sorted(CURRENCIES), n=3)
     suggestion = f"; did you mean {' or '.join(close)}?" if close else "; write a code such as usd, eur or jpy"
@@ -113,8 +113,8 @@ def reference(text: str) -> Reference:
 
 def field_names(text: str, known: Sequence[str]) -> list[str]:
     """`--fields a,b`; an empty list or an unknown name lists the known ones."""
-    names = [name.strip() for name in text.split(",")]
-    if not any(names):
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
         raise UsageError("--fields: no field is named", to_do=f"Known: {', '.join(known)}")
     return [one_of(name, known, "--fields", "field") for name in names]
 

@@ -23,7 +23,8 @@ CURRENCIES = ZERO_DECIMAL | TWO_DECIMAL | THREE_DECIMAL
 COLUMN_DECIMALS = 2  # numeric(10,2), as the backend declares every amount
 COLUMN_LIMIT = Decimal(10) ** 8  # the first whole number that numeric(10,2) cannot hold
 
-_WRITTEN = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)  # wider than any column; a limit on everything
+_LARGEST_EXPONENT = 18  # of ten; a limit on everything
+_WRITTEN = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
 
 
 class NotMoney(ValueError):
@@ -56,7 +57,7 @@ def screen_decimals(currency: str) -> int:
 
 
 def written_decimal(text: str) -> Decimal:
-    """`text` as an exact decimal: digits, one point, nothing else (no exponent, no separator). Else NotMoney."""
+    """`text` as an exact decimal: a minus, digits, one point, nothing else (no exponent, no separator). Else NotMoney."""
     if not _WRITTEN.fullmatch(text):
         raise NotMoney("an amount is written like 100 or 100.00: digits and a point, without separators or a currency sign")
     return Decimal(text)
@@ -73,7 +74,7 @@ class Money:
     def of(cls, figure: Decimal, currency: str) -> "Money":
         """The money that `figure` is in `currency`; NotMoney where it is not exact. `Money.of(Decimal("12.50"), "eur")` → 1250 eur."""
         decimals = exponent(currency)
-        if not figure.is_finite():
+        if not figure.is_finite() or figure.adjusted() > _LARGEST_EXPONENT:
             raise NotMoney(f"{figure} is not an amount")
         # In whole numbers: decimal's own arithmetic rounds at 28 digits without a word.
         numerator, denominator = figure.as_integer_ratio()
@@ -84,7 +85,7 @@ class Money:
 
     @classmethod
     def parse(cls, text: str, currency: str) -> "Money":
-        """The money a person wrote: `Money.parse("12.50", "eur")`. Surplus decimals, signs and separators: NotMoney."""
+        """The money a person wrote: `Money.parse("12.50", "eur")`. A minus may lead. Surplus decimals and separators: NotMoney."""
         return cls.of(written_decimal(text), currency)
 
     @property
@@ -144,7 +145,9 @@ def recorded(figure: Decimal, currency: str | None) -> Amount:
 
 def column_text(amount: Amount) -> str:
     """The figure as the backend's API writes it, with the column's two decimals: `"1200.00"` for ¥1,200."""
-    return f"{amount.figure:.{COLUMN_DECIMALS}f}"
+    text = f"{amount.figure:.{COLUMN_DECIMALS}f}"
+    # A column that somebody widened holds more decimals, and a NaN none: such a figure is written as it is, never rounded.
+    return text if Decimal(text) == amount.figure else str(amount.figure)
 
 
 def share(part: Amount, whole: Amount) -> Decimal | None:

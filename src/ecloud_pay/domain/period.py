@@ -32,7 +32,10 @@ def parse_duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise NotADate(f"{text!r} is not a duration; write one like {DURATION_FORMS}")
-    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+    try:
+        return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+    except OverflowError as error:
+        raise NotADate(f"{text!r} is longer than any time there is") from error
 
 
 def parse_instant(text: str, zone: tzinfo, now: datetime) -> datetime:
@@ -84,7 +87,8 @@ def _parse(text: str, zone: tzinfo, now: datetime) -> datetime:
     if _INSTANT.fullmatch(text):
         return datetime.fromisoformat(text.upper())
     if _DURATION.fullmatch(text):
-        return now - parse_duration(text)
+        # In UTC: between two instants of one zone Python subtracts what the clocks on the wall show.
+        return now.astimezone(UTC) - parse_duration(text)
     raise NotADate(f"{text!r} is not a date; write one of: {FORMS}")
 
 

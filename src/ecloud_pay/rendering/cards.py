@@ -58,9 +58,9 @@ def person_text(person: Person | None) -> str:
     """`username (email)`; the id where the user's row is gone; `N/A` where nobody is named."""
     if person is None:
         return ABSENT
-    if person.username is None:
+    if person.username is None and person.email is None:
         return f"user #{person.id} ({ABSENT})"
-    return visible(f"{person.username} ({person.email or ABSENT})")
+    return visible(f"{person.username or person.email} ({person.email or ABSENT})")
 
 
 def card_text(payment: Payment) -> str:
@@ -76,7 +76,7 @@ def card_text(payment: Payment) -> str:
 def status_text(status: str | None, look: Look) -> Text:
     """`SUCCEEDED`, with its glyph on a terminal."""
     mark = theme.mark(status)
-    word = visible(status or ABSENT).upper()
+    word = visible((status or ABSENT).upper())
     return Text(f"{mark.glyph} {word}" if look.is_terminal else word, style=mark.style)
 
 

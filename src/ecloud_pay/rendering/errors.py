@@ -13,7 +13,7 @@ CLOSED_PIPE = 141
 EXIT_CODES: dict[type[EcloudPayError], int] = {UsageError: USAGE, NotConfigured: 4, NotFound: 6, Busy: 7, CannotWrite: 74, Unavailable: 75}
 LONGEST_LINE = 400  # characters; what was typed may be quoted, and it may be a megabyte
 
-_STRIPE_KEY = re.compile(r"\b((?:sk|rk|whsec)_(?:live_|test_)?)[A-Za-z0-9_+/=-]+")
+_STRIPE_KEY = re.compile(r"((?:sk|rk)_(?:live|test)_|\b(?:sk|rk)_|whsec_)[A-Za-z0-9_+/=-]+")
 
 
 def exit_code(error: EcloudPayError) -> int:
@@ -21,15 +21,20 @@ def exit_code(error: EcloudPayError) -> int:
     return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
 
 
-def error_lines(error: EcloudPayError) -> list[str]:
+def error_lines(error: EcloudPayError, secrets: Iterable[str] = ()) -> list[str]:
     """What happened · what is true now · what to do."""
-    lines = [f"ecloud-pay: {error.what}", error.now, error.to_do]
-    return [_clipped(visible(line)) for line in lines if line]
+    return told([f"ecloud-pay: {error.what}", *filter(None, (error.now, error.to_do))], secrets)
 
 
-def usage_lines(message: str, command_path: str) -> list[str]:
+def usage_lines(message: str, command_path: str, secrets: Iterable[str] = ()) -> list[str]:
     """A usage error that the option parser found."""
-    return [_clipped(visible(f"ecloud-pay: {message}")), f"Try '{command_path} --help'."]
+    return told([f"ecloud-pay: {message}", f"Try '{command_path} --help'."], secrets)
+
+
+def told(lines: Iterable[str], secrets: Iterable[str]) -> list[str]:
+    """`lines` without `secrets`, harmless and then clipped: the half of a secret that a clip would leave is one, too."""
+    known = list(secrets)
+    return [_clipped(visible(redacted(line, known))) for line in lines]
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:

@@ -86,12 +86,12 @@ PAYMENT_FIELDS: Sequence[str] = (
 
 def json_text(value: Json | Sequence[Document]) -> str:
     """One indented JSON document with a line break at its end, harmless on a terminal."""
-    return in_json(json.dumps(value, ensure_ascii=False, indent=2)) + "\n"
+    return in_json(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
 
 
 def ndjson_text(documents: Iterable[Document]) -> str:
     """One JSON document a line."""
-    return "".join(in_json(json.dumps(document, ensure_ascii=False)) + "\n" for document in documents)
+    return "".join(in_json(json.dumps(document, ensure_ascii=False, allow_nan=False)) + "\n" for document in documents)
 
 
 def csv_text(records: Iterable[Document], fields: Sequence[str]) -> str:
@@ -120,9 +120,8 @@ def cell_text(value: Json) -> str:
 
 def _csv_cell(field: str, value: Json) -> str:
     text = cell(cell_text(value))
-    if field in _NUMERIC_FIELDS or not text.lstrip(" ").startswith(_FORMULA_STARTS):
-        return text
-    return f"'{text}"
+    is_text = isinstance(value, str) and field not in _NUMERIC_FIELDS
+    return f"'{text}" if is_text and text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
 def _job(job: Job | None) -> Json:

@@ -1,5 +1,6 @@
 """The two streams: data on stdout and nothing else, notes on stderr. Each decides for itself whether a terminal reads it."""
 
+import io
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from ecloud_pay.rendering import theme
 from ecloud_pay.rendering.sanitize import visible
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
 PIPE_WIDTH = 100_000  # wide enough for any row: a pipe is never wrapped or cut
 
@@ -53,11 +54,7 @@ class Screen:
             # Rich would say the same in ten times the time.
             self.data("".join(f"{line}\n" for line in things))
             return
-        console = self._console(self._out)
-        with writing_to_stdout():
-            for thing in things:
-                console.print(thing, soft_wrap=_is_text(thing))
-            self._out.flush()
+        self.data(self._drawn(things, self._out))
 
     def note(self, text: str) -> None:
         """Something worth knowing, on stderr; not under --quiet."""
@@ -79,19 +76,20 @@ class Screen:
             if self._has_color(self._err):
                 from rich.text import Text
 
-                self._console(self._err).print(Text(line, style=style), soft_wrap=True)
-            else:
-                self._err.write(line + "\n")
+                line = self._drawn([Text(line, style=style)], self._err).removesuffix("\n")
+            self._err.write(line + "\n")
             self._err.flush()
         except (OSError, ValueError):  # stderr is closed or full: a note is not worth failing for
             pass
 
-    def _console(self, stream: TextIO) -> "Console":
+    def _drawn(self, things: "Sequence[RenderableType]", stream: TextIO) -> str:
+        """What Rich would print on `stream`. It does not print by itself: on a closed pipe it would end the process in its own way."""
         from rich.console import Console
 
         has_color = self._has_color(stream)
-        return Console(
-            file=stream,
+        page = io.StringIO()
+        console = Console(
+            file=page,
             force_terminal=has_color,
             no_color=not has_color,
             color_system="auto" if stream.isatty() and has_color else ("standard" if has_color else None),
@@ -100,6 +98,9 @@ class Screen:
             highlight=False,
             emoji=False,
         )
+        for thing in things:
+            console.print(thing, soft_wrap=_is_text(thing))
+        return page.getvalue()
 
     def _has_color(self, stream: TextIO) -> bool:
         """--no-color, then NO_COLOR (https://no-color.org), then FORCE_COLOR, then a terminal that is not dumb."""

@@ -7,7 +7,13 @@ from ecloud_pay.domain.period import Period
 
 def local_time(instant: datetime | None, zone: tzinfo) -> str:
     """`2025-01-27 14:30:15 UTC` in `zone`; `N/A` where there is none."""
-    return "N/A" if instant is None else instant.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+    if instant is None:
+        return "N/A"
+    try:
+        local = instant.astimezone(zone)
+    except OverflowError:  # within hours of the first or last instant there is
+        local = instant.astimezone(UTC)
+    return f"{local.replace(tzinfo=None).isoformat(' ', 'seconds')} {local.tzname()}"
 
 
 def api_time(instant: datetime | None) -> str | None:

@@ -42,7 +42,10 @@ def parse_login(url: str, setting: str) -> Login:
 
     try:
         given = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(url).items()}
-    except (psycopg.Error, UnicodeError):
+        # An @ in a password that is not percent-encoded ends it early, and its rest would be printed as the name of a host.
+        if "://" in url and any("@" in given.get(part, "") for part in ("host", "port", "dbname")):
+            raise ValueError
+    except (psycopg.Error, ValueError):
         # psycopg's own message quotes the part it stumbled over, which may be the password.
         raise NotConfigured(
             f"{setting} is no PostgreSQL address",
