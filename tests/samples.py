@@ -8,6 +8,28 @@ from ecloud_pay.domain.payment import Job, Payment, PaymentFile, Person, Refund,
 
 CREATED = datetime(2025, 1, 27, 14, 30, 15, 123456, tzinfo=UTC)
 PAID = datetime(2025, 1, 27, 14, 30, 45, 654321, tzinfo=UTC)
+# The card of payment #5 as the backend's guide draws it, for a pipe.
+CARD_5 = """\
+┌─ Payment #5 ─────────────────────────────────────
+│ Status: SUCCEEDED
+│ Amount: $100.00 USD
+│   ├─ Platform Fee (15%): $15.00
+│   └─ Cleaner Payout (85%): $85.00
+│
+│ Client: client1@test.com (client1@test.com)
+│ Cleaner: cleaner1@test.com (cleaner1@test.com)
+│ Job ID: #14
+│
+│ Stripe Details:
+│   ├─ Payment Intent: pi_3SMUfcQ1SldwUSm92tASE3le
+│   ├─ Charge ID: ch_3SMUfcQ1SldwUSm92tASE3le
+│   └─ Payment Method: visa •••• 4242
+│
+│ Timestamps:
+│   ├─ Created: 2025-01-27 14:30:15 UTC
+│   └─ Paid: 2025-01-27 14:30:45 UTC
+└──────────────────────────────────────────────────"""
+
 OPERATOR = Person(1, "ops@example.com", "ops")
 
 

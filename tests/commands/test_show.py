@@ -2,36 +2,15 @@
 
 import pytest
 
+from samples import CARD_5
 from support.backend import Backend
 from support.console import Console
-
-CARD_5 = """\
-┌─ Payment #5 ─────────────────────────────────────
-│ Status: SUCCEEDED
-│ Amount: $100.00 USD
-│   ├─ Platform Fee (15%): $15.00
-│   └─ Cleaner Payout (85%): $85.00
-│
-│ Client: client1@test.com (client1@test.com)
-│ Cleaner: cleaner1@test.com (cleaner1@test.com)
-│ Job ID: #14
-│
-│ Stripe Details:
-│   ├─ Payment Intent: pi_3SMUfcQ1SldwUSm92tASE3le
-│   ├─ Charge ID: ch_3SMUfcQ1SldwUSm92tASE3le
-│   └─ Payment Method: visa •••• 4242
-│
-│ Timestamps:
-│   ├─ Created: 2025-01-27 14:30:15 UTC
-│   └─ Paid: 2025-01-27 14:30:45 UTC
-└──────────────────────────────────────────────────
-"""
 
 
 def test_the_card_of_the_guide_then_its_details(console: Console, backend: Backend) -> None:
     result = console("show", "5", on=backend)
     assert (result.code, result.err) == (0, "")
-    assert result.out == CARD_5 + (
+    assert result.out == CARD_5 + "\n" + (
         """\
 ┌─ Details of #5 ──────────────────────────────────
 │ Job: #14 Deep Cleaning

@@ -15,7 +15,7 @@ from ecloud_pay.domain.payment import Job, Payment, Person
 from ecloud_pay.rendering.cards import card_text, file_cards, payment_card, person_text, status_text
 from ecloud_pay.rendering.look import Look
 from ecloud_pay.rendering.sanitize import UNSAFE
-from samples import CREATED, PAID, amount, charge, empty_payment, file_of, payment_5, refund
+from samples import CARD_5, CREATED, PAID, amount, charge, empty_payment, file_of, payment_5, refund
 
 PIPE = Look(UTC, "usd")
 TERMINAL = Look(UTC, "usd", 80)
@@ -23,27 +23,6 @@ HOSTILE = "a\x1b[31mred\x9b2J\u202egnp\u2066\nnew\ttab\r\x00\u2028 [bold red]b[/
 HARMLESS = (
     "a\\x1b[31mred\\x9b2J\\u202egnp\\u2066\\nnew\\ttab\\r\\x00\\u2028 [bold red]b[/] [/] [link=https://evil.example]l[/link] :smile: \\["
 )
-
-PAYMENT_5 = """\
-┌─ Payment #5 ─────────────────────────────────────
-│ Status: SUCCEEDED
-│ Amount: $100.00 USD
-│   ├─ Platform Fee (15%): $15.00
-│   └─ Cleaner Payout (85%): $85.00
-│
-│ Client: client1@test.com (client1@test.com)
-│ Cleaner: cleaner1@test.com (cleaner1@test.com)
-│ Job ID: #14
-│
-│ Stripe Details:
-│   ├─ Payment Intent: pi_3SMUfcQ1SldwUSm92tASE3le
-│   ├─ Charge ID: ch_3SMUfcQ1SldwUSm92tASE3le
-│   └─ Payment Method: visa •••• 4242
-│
-│ Timestamps:
-│   ├─ Created: 2025-01-27 14:30:15 UTC
-│   └─ Paid: 2025-01-27 14:30:45 UTC
-└──────────────────────────────────────────────────"""
 
 EMPTY = """\
 ┌─ Payment #6 ─────────────────────────────────────
@@ -82,11 +61,11 @@ def line_of(text: str, label: str) -> str:
 
 
 def test_payment_5_in_a_pipe_is_the_documented_card() -> None:
-    assert card(payment_5()) == PAYMENT_5
+    assert card(payment_5()) == CARD_5
 
 
 def test_a_terminal_sees_the_glyph_beside_the_word() -> None:
-    assert card(payment_5(), TERMINAL) == PAYMENT_5.replace("Status: SUCCEEDED", "Status: ✔ SUCCEEDED")
+    assert card(payment_5(), TERMINAL) == CARD_5.replace("Status: SUCCEEDED", "Status: ✔ SUCCEEDED")
 
 
 @pytest.mark.parametrize(
@@ -130,12 +109,12 @@ def test_any_single_part_may_be_absent(name: str) -> None:
         "created_at": ("Created: 2025-01-27 14:30:15 UTC", "Created: N/A"),
         "paid_at": ("Paid: 2025-01-27 14:30:45 UTC", "Paid: N/A"),
     }.get(name, ("", ""))
-    assert card(replace(payment_5(), **{name: absent})) == PAYMENT_5.replace(*changed)
+    assert card(replace(payment_5(), **{name: absent})) == CARD_5.replace(*changed)
 
 
 def test_a_refunded_payment_shows_how_much_came_back_why_and_when() -> None:
     refunded = replace(payment_5(), refund_amount=amount("25.00"), refund_reason="late arrival", refunded_at=PAID)
-    assert card(refunded) == PAYMENT_5.replace(
+    assert card(refunded) == CARD_5.replace(
         "(85%): $85.00\n│\n",
         "(85%): $85.00\n│\n│ Refunded (25%): $25.00 USD\n│   ├─ Reason: late arrival\n│   └─ When: 2025-01-27 14:30:45 UTC\n│\n",
     )
@@ -175,12 +154,12 @@ def test_yen_are_whole_and_carry_their_code_everywhere() -> None:
             payment_5(), amount=amount("12000.00", "jpy"), platform_fee=amount("1800.00", "jpy"), cleaner_payout=amount("10200.00", "jpy")
         )
     )
-    assert text == PAYMENT_5.replace("$100.00 USD", "¥12,000 JPY").replace("$15.00", "¥1,800 JPY").replace("$85.00", "¥10,200 JPY")
+    assert text == CARD_5.replace("$100.00 USD", "¥12,000 JPY").replace("$15.00", "¥1,800 JPY").replace("$85.00", "¥10,200 JPY")
 
 
 def test_a_card_names_the_main_currency_too() -> None:
     text = card(payment_5(), Look(UTC, "eur"))
-    assert text == PAYMENT_5.replace("$15.00", "$15.00 USD").replace("$85.00", "$85.00 USD")
+    assert text == CARD_5.replace("$15.00", "$15.00 USD").replace("$85.00", "$85.00 USD")
 
 
 def test_an_unknown_currency_is_shown_and_never_shared_out() -> None:
@@ -189,7 +168,7 @@ def test_an_unknown_currency_is_shown_and_never_shared_out() -> None:
     }
     why = " ZZZ (unknown currency 'zzz')"
     assert card(replace(payment_5(), currency="zzz", **parts)) == (
-        PAYMENT_5.replace("$100.00 USD", "100.00" + why)
+        CARD_5.replace("$100.00 USD", "100.00" + why)
         .replace("(15%): $15.00", "(n/a): 15.00" + why)
         .replace("(85%): $85.00", "(n/a): 85.00" + why)
     )
@@ -197,7 +176,7 @@ def test_an_unknown_currency_is_shown_and_never_shared_out() -> None:
 
 def test_times_are_those_of_the_readers_zone() -> None:
     assert card(payment_5(), Look(ZoneInfo("Asia/Tokyo"), "usd")) == (
-        PAYMENT_5.replace("14:30:15 UTC", "23:30:15 JST").replace("14:30:45 UTC", "23:30:45 JST")
+        CARD_5.replace("14:30:15 UTC", "23:30:15 JST").replace("14:30:45 UTC", "23:30:45 JST")
     )
 
 
@@ -220,7 +199,7 @@ def test_hostile_text_is_written_out_and_its_markup_stands_as_it_is(name: str, l
 def test_a_hostile_status_or_currency_is_harmless() -> None:
     text = card(replace(payment_5(), status="\x1b[2J\u202e", amount=amount("1.00", "\x9b\n"), currency="\x9b\n"))
     assert not UNSAFE.search(text.replace("\n", ""))
-    assert len(text.split("\n")) == len(PAYMENT_5.split("\n"))
+    assert len(text.split("\n")) == len(CARD_5.split("\n"))
 
 
 def test_an_escape_in_a_status_is_spelled_as_everywhere() -> None:
@@ -266,7 +245,7 @@ def test_a_narrow_terminal_gets_a_narrow_frame_and_nothing_is_cut() -> None:
     assert head == "┌─ Payment #5 ────────────────"
     assert foot == "└─────────────────────────────"
     assert (len(head), len(foot)) == (30, 30)
-    assert body == PAYMENT_5.replace("Status: ", "Status: ✔ ").split("\n")[1:-1]
+    assert body == CARD_5.replace("Status: ", "Status: ✔ ").split("\n")[1:-1]
 
 
 @pytest.mark.parametrize("width", [1, 10, 14])
@@ -332,7 +311,7 @@ def test_show_adds_job_metadata_refunds_and_the_timeline() -> None:
         ),
     )
     assert plain(file_cards(file, PIPE)) == (
-        PAYMENT_5
+        CARD_5
         + """
 ┌─ Details of #5 ──────────────────────────────────
 │ Job: #14 Deep Cleaning
