@@ -10,26 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 
-from ecloud_pay.domain.errors import NotConfigured, UsageError
+from ecloud_pay.domain.errors import NotConfigured
 from ecloud_pay.domain.money import CURRENCIES
-
-
-class Secret:
-    """A text that is shown as *** wherever it is printed by accident; `reveal()` is the one way to it."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        return self._text
-
-    def __repr__(self) -> str:
-        return "***"
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
+from ecloud_pay.env_file import find_env_file, is_open_to_others, read_env_file
+from ecloud_pay.secret import Secret, passwords_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +70,6 @@ TABLE: tuple[Setting, ...] = (
     Setting("ECLOUD_PAY_ALERT_URLS", "where alerts go: mailto://, slack://, …", "mailto://ops:password@example.com", is_secret=True),
     Setting("ECLOUD_PAY_STRIPE_SCOPE", "key=value of the metadata of those PaymentIntents that are this backend's", "platform=ecloud"),
 )
-ENV_FILE = "ECLOUD_PAY_ENV_FILE"  # from the environment only: it names the file that the others may come from
 
 _BY_NAME = {setting.name: setting for setting in TABLE}
 # What a failed check of a setting tells; a value is only ever quoted for settings that are no secret.
@@ -190,7 +173,7 @@ class Settings:
         for setting in TABLE:
             if setting.is_secret and (value := self.values.get(setting.name)):
                 # Each address of a list by itself too: what quotes one of them seldom quotes them all.
-                found.update((value, *re.findall(r"[^\s,]+://[^\s,]+", value), *_passwords(value)))
+                found.update((value, *re.findall(r"[^\s,]+://[^\s,]+", value), *passwords_in(value)))
         # As they are, and as `repr` writes them inside a traceback. One of three letters would blank out half of every message.
         forms = {form for text in found for form in (text, repr(text)[1:-1]) if len(form) > 3}
         return iter(sorted(forms, key=len, reverse=True))
@@ -203,10 +186,10 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
 
 def load(environ: Mapping[str, str], env_file: str | None = None) -> Settings:
     """Read the environment and the .env file: `env_file` > ECLOUD_PAY_ENV_FILE > ./.env, which alone may be missing."""
-    path = _env_file(environ, env_file)
+    path = find_env_file(environ, env_file)
     if path is None:
         return from_environment(environ)
-    return replace(_settings(_read(path), str(path), environ), env_file=path, is_env_file_open_to_others=_is_open_to_others(path))
+    return replace(_settings(read_env_file(path), str(path), environ), env_file=path, is_env_file_open_to_others=is_open_to_others(path))
 
 
 def zone_named(name: str) -> tzinfo:
@@ -244,41 +227,6 @@ def _settings(from_file: Mapping[str, str | None], path: str, environ: Mapping[s
     return Settings(values, sources)
 
 
-def _env_file(environ: Mapping[str, str], option: str | None) -> Path | None:
-    if option is not None:
-        if not os.path.isfile(option):
-            raise UsageError(f"--env-file: there is no file {option!r}")
-        return Path(option)
-    if named := environ.get(ENV_FILE, "").strip():
-        if not os.path.isfile(named):
-            raise NotConfigured(f"{ENV_FILE} names {named!r}, which is no file", to_do=f"unset {ENV_FILE}, or write that file")
-        return Path(named)
-    return Path(".env") if os.path.isfile(".env") else None
-
-
-def _read(path: Path) -> Mapping[str, str | None]:
-    # Imported here: it costs as much as the rest of a start, and most runs have no file to read. Its parser, not its loader: no value
-    # is interpolated (passwords hold `$`), and a line that it cannot read stops us instead of being dropped with a setting in it.
-    from dotenv.parser import parse_stream
-
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            lines = list(parse_stream(file))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise NotConfigured(f"{str(path)!r} cannot be read: {reason}", to_do="Mend the file, or name another with --env-file.") from error
-    for line in lines:
-        if line.error:
-            raise NotConfigured(
-                f"{str(path)!r} cannot be understood from line {line.original.line} on", to_do="Look there for a quote that is not closed."
-            )
-    return {line.key: line.value for line in lines if line.key}
-
-
-def _is_open_to_others(path: Path) -> bool:
-    return bool(path.stat().st_mode & 0o077)
-
-
 def _home() -> Path:
     # The passwd entry, not $HOME: cron runs without it and sudo with somebody else's, and one person's state is in one place.
     import pwd
@@ -289,15 +237,3 @@ def _home() -> Path:
         raise NotConfigured(
             "there is no folder to keep state in: this user has no home", to_do="set ECLOUD_PAY_STATE_DIR to a folder that is yours"
         ) from error
-
-
-def _passwords(url: str) -> Iterator[str]:
-    """What may be a password in a URL or in libpq's keyword form, as written and as meant; rather too much than too little."""
-    from urllib.parse import unquote
-
-    for match in re.finditer(r"://[^:@/?#]*:(.*)@", url):
-        # libpq ends the password at the first @, people at the last one.
-        yield from (match[1], unquote(match[1]), *match[1].split("@"))
-    for match in re.finditer(r"password\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s&\\]|\\.)+)", url):
-        bare = match[1].removeprefix("'").removesuffix("'")
-        yield from (bare, re.sub(r"\\(.)", r"\1", bare), unquote(bare))
