@@ -16,7 +16,7 @@ from ecloud_pay.domain.errors import NotConfigured, UsageError
 from ecloud_pay.env_file import ENV_FILE
 from ecloud_pay.rendering.errors import redacted
 from ecloud_pay.secret import Secret
-from ecloud_pay.settings import TABLE, Settings, from_environment, load, zone_named
+from ecloud_pay.settings import TABLE, Setting, Settings, configured_zone, from_environment, load, zone_named
 
 # What --demo may hear. A new setting belongs here only after somebody has thought about it.
 HEARD_IN_DEMO = {"ECLOUD_PAY_TZ", "ECLOUD_PAY_CURRENCY", "ECLOUD_PAY_FEE_RATE", "ECLOUD_PAY_REFUND_BORNE_BY", "ECLOUD_PAY_STATE_DIR"}
