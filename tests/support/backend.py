@@ -194,6 +194,7 @@ def _payments(absent: str | None) -> list[dict[str, Any]]:
         "payment_method_last4": absent,
         "payment_method_brand": absent,
         "paid_at": None,
+        "refund_amount": "0.00" if absent == "" else None,  # only the documented shape lets it be NULL
         "metadata": None,
         "description": absent,
     }
