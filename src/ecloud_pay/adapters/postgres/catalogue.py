@@ -54,7 +54,7 @@ def inspect(database: Database, operator_email: str | None) -> DatabaseFacts:
             server_version=server.version,
             is_standby=server.is_standby,
             is_encrypted=driver.pgconn.ssl_in_use,
-            sslmode=driver.info.get_parameters().get("sslmode", "prefer"),
+            sslmode=database.login.sslmode,
             is_near=is_near(host),
             server_time_zone=server.time_zone,
             tables=tables,

@@ -28,6 +28,11 @@ class Login:
     def __repr__(self) -> str:
         return f"Login({self.setting})"
 
+    @property
+    def sslmode(self) -> str:
+        """What the connection asks for: the address, the environment, or libpq's own default."""
+        return self.parameters.get("sslmode") or os.environ.get("PGSSLMODE") or "prefer"
+
     def connect(self) -> "psycopg.Connection[tuple[object, ...]]":
         """A new connection; psycopg.Error where there is none to be had."""
         import psycopg
