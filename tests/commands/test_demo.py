@@ -13,7 +13,7 @@ from support.backend import Backend
 from support.console import Console, process
 from support.wire import Wire
 
-DEMO = "DEMO: sample data from a private PostgreSQL; no real database, Stripe account or audit file is touched."
+DEMO = "DEMO: sample data in a private PostgreSQL; nothing real is touched."
 
 
 def without_notes(err: str) -> list[str]:

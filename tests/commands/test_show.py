@@ -23,7 +23,8 @@ def test_the_card_of_the_guide_then_its_details(console: Console, backend: Backe
 │ Refunds: none
 │
 │ Timeline:
-│   └─ 2025-01-27 14:30:20 UTC  charge  $100.00  COMPLETED  ch_3SMUfcQ1SldwUSm92tASE3le  completed 2025-01-27 14:30:45 UTC
+│   └─ 2025-01-27 14:30:20 UTC  charge  $100.00  COMPLETED
+│       ch_3SMUfcQ1SldwUSm92tASE3le  completed 2025-01-27 14:30:45 UTC
 └──────────────────────────────────────────────────
 """
     )
@@ -52,9 +53,12 @@ def test_a_refunded_payment_tells_its_refunds_and_its_timeline_in_local_time(con
 │       Processed: N/A
 │
 │ Timeline:
-│   ├─ 2025-05-01 11:00:00 CEST  charge  $100.00  COMPLETED  ch_11
-│   ├─ 2025-05-02 12:00:00 CEST  payout   $63.75  PENDING  N/A
-│   └─ 2025-05-03 10:59:00 CEST  refund   $25.00  COMPLETED  re_11  completed 2025-05-03 11:00:00 CEST
+│   ├─ 2025-05-01 11:00:00 CEST  charge  $100.00  COMPLETED
+│   │   ch_11  completed 2025-05-01 11:00:00 CEST
+│   ├─ 2025-05-02 12:00:00 CEST  payout   $63.75  PENDING
+│   │   N/A
+│   └─ 2025-05-03 10:59:00 CEST  refund   $25.00  COMPLETED
+│       re_11  completed 2025-05-03 11:00:00 CEST
 """
         in out
     )

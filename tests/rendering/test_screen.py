@@ -15,7 +15,7 @@ from rich.text import Text
 from ecloud_pay.domain.errors import CannotWrite
 from ecloud_pay.rendering.screen import ClosedPipe, Screen, writing_to_stdout
 
-DEMO_LINE = "DEMO: sample data from a private PostgreSQL; no real database, Stripe account or audit file is touched.\n"
+DEMO_LINE = "DEMO: sample data in a private PostgreSQL; nothing real is touched.\n"
 
 
 class Terminal(StringIO):

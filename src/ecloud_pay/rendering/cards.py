@@ -146,23 +146,20 @@ def _refunds_section(refunds: Sequence[Refund], payment: Payment, look: Look) ->
     if not refunds:
         # A refund made by hand may have changed the payment and left no row; saying "none" alone would hide it.
         return [_line("Refunds: ", Text("none recorded as a row" if payment.refund_amount else "none"))]
-    lines = [Text("Refunds:", style=theme.LABEL)]
-    for index, refund in enumerate(refunds):
-        is_last = index == len(refunds) - 1
-        head = Text.assemble(
-            f"#{refund.id} ", status_text(refund.status, look), " ", _amount(refund.amount, look), " ", _id(refund.stripe_refund_id)
-        )
-        lines.append(Text.assemble((f"  {_fork(is_last)} ", theme.FRAME), head))
-        stem = "      " if is_last else "  │   "
-        lines += [Text.assemble((stem, theme.FRAME), _line(name, value)) for name, value in _refund_facts(refund, look)]
-    return lines
+    return _tree("Refunds:", [(_refund_head(refund, look), _refund_facts(refund, look)) for refund in refunds])
 
 
-def _refund_facts(refund: Refund, look: Look) -> list[tuple[str, Text]]:
+def _refund_head(refund: Refund, look: Look) -> Text:
+    return Text.assemble(
+        f"#{refund.id} ", status_text(refund.status, look), " ", _amount(refund.amount, look), " ", _id(refund.stripe_refund_id)
+    )
+
+
+def _refund_facts(refund: Refund, look: Look) -> list[Text]:
     return [
-        ("Reason: ", Text(visible(refund.reason or ABSENT))),
-        ("Requested by: ", Text.assemble(person_text(refund.requested_by), " on ", _time(refund.created_at, look))),
-        ("Processed: ", _time(refund.processed_at, look)),
+        _line("Reason: ", Text(visible(refund.reason or ABSENT))),
+        _line("Requested by: ", Text.assemble(person_text(refund.requested_by), " on ", _time(refund.created_at, look))),
+        _line("Processed: ", _time(refund.processed_at, look)),
     ]
 
 
@@ -171,32 +168,23 @@ def _timeline_section(transactions: Sequence[Transaction], look: Look) -> list[T
         return [_line("Timeline: ", Text("no transactions"))]
     in_time = sorted(transactions, key=lambda row: (row.created_at or _END_OF_TIME, row.id))
     kind_width = max(len(visible(row.transaction_type)) for row in in_time)
-    amounts = [amount_text(row.amount, look.currency) for row in in_time]
-    rows = [
-        (
-            f"{local_time(row.created_at, look.zone)}  ",
-            Text.assemble(
-                f"{visible(row.transaction_type):<{kind_width}}  {amount:>{max(map(len, amounts))}}  ",
-                status_text(row.status, look),
-                "  ",
-                _id(row.stripe_transaction_id),
-                _completed(row, look),
-            ),
-        )
-        for row, amount in zip(in_time, amounts, strict=True)
-    ]
-    return _branch("Timeline:", rows)
+    amount_width = max(len(amount_text(row.amount, look.currency)) for row in in_time)
+    return _tree(
+        "Timeline:", [(_transaction_head(row, kind_width, amount_width, look), [_transaction_facts(row, look)]) for row in in_time]
+    )
 
 
-def _completed(transaction: Transaction, look: Look) -> str:
-    """When it was completed, where that says more than when it began."""
-    if transaction.completed_at is None:
-        return ""
-    if transaction.created_at is not None and transaction.completed_at.replace(microsecond=0) == transaction.created_at.replace(
-        microsecond=0
-    ):
-        return ""
-    return f"  completed {local_time(transaction.completed_at, look.zone)}"
+def _transaction_head(row: Transaction, kind_width: int, amount_width: int, look: Look) -> Text:
+    return Text.assemble(
+        (f"{local_time(row.created_at, look.zone)}  ", theme.LABEL),
+        f"{visible(row.transaction_type):<{kind_width}}  {amount_text(row.amount, look.currency):>{amount_width}}  ",
+        status_text(row.status, look),
+    )
+
+
+def _transaction_facts(row: Transaction, look: Look) -> Text:
+    completed = "" if row.completed_at is None else f"  completed {local_time(row.completed_at, look.zone)}"
+    return Text.assemble(_id(row.stripe_transaction_id), completed)
 
 
 def _amount(amount: Amount, look: Look, *, with_code: bool = False) -> Text:
@@ -224,6 +212,16 @@ def _twigs(entries: Sequence[tuple[str, Text]]) -> list[Text]:
         Text.assemble((f"  {_fork(index == len(entries) - 1)} ", theme.FRAME), _line(label, value))
         for index, (label, value) in enumerate(entries)
     ]
+
+
+def _tree(label: str, nodes: Sequence[tuple[Text, Sequence[Text]]]) -> list[Text]:
+    """A label and its nodes, each a head with lines of its own beneath it."""
+    lines = [Text(label, style=theme.LABEL)]
+    for index, (head, facts) in enumerate(nodes):
+        is_last = index == len(nodes) - 1
+        lines.append(Text.assemble((f"  {_fork(is_last)} ", theme.FRAME), head))
+        lines += [Text.assemble(("      " if is_last else "  │   ", theme.FRAME), fact) for fact in facts]
+    return lines
 
 
 def _fork(is_last: bool) -> str:

@@ -68,7 +68,7 @@ class Screen:
 
     def demo(self) -> None:
         """That nothing on this screen is real: said under --quiet too, because a figure without it could be believed."""
-        self._tell("DEMO: sample data from a private PostgreSQL; no real database, Stripe account or audit file is touched.", theme.DEMO)
+        self._tell("DEMO: sample data in a private PostgreSQL; nothing real is touched.", theme.DEMO)
 
     def _tell(self, text: str, style: str) -> None:
         line = visible(text)
