@@ -79,6 +79,11 @@ def test_missing_privileges_come_with_the_grants(console: Console, own_backend: 
     advice = [check["fix"] for check in mended.json["checks"] if check["name"] == "privileges for refunds"]
     assert len(advice) == 5
     for fix in advice:
+        own_backend.run(fix.split(";")[0])
+    # A serial column draws from a sequence with a privilege of its own; an identity column needs none.
+    left = by_name(console("doctor", "--json", on=asked))["privileges for refunds"]
+    assert left["verdict"] == ("warning" if own_backend.shape == "documented" else "ok")
+    for fix in advice:
         own_backend.run(fix)
     assert by_name(console("doctor", "--json", on=asked))["privileges for refunds"]["verdict"] == "ok"
 
