@@ -17,6 +17,7 @@ from ecloud_pay.commands.options import Common, spread
 from ecloud_pay.domain.errors import CannotWrite, EcloudPayError
 from ecloud_pay.rendering import errors
 from ecloud_pay.rendering.screen import ClosedPipe, writing_to_stdout
+from ecloud_pay.secret import passwords_in
 from ecloud_pay.signals import Stopped, raise_on_signals
 from ecloud_pay.wiring import Choices, Wiring
 
@@ -98,7 +99,8 @@ class _Root(_OwnHelp, TyperGroup):
 class Run:
     """One run of the program: the choices typed before the command, and the wiring once the command is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self.arguments = arguments
         self.before = Choices()
         self.wiring: Wiring | None = None
 
@@ -118,8 +120,9 @@ class Run:
         return self.before.debug or (self.wiring is not None and self.wiring.choices.debug)
 
     def secrets(self) -> list[str]:
-        """Every text that must not leave."""
-        return (self.wiring or Wiring(self.before)).secrets()
+        """Every text that must not leave: of the settings, and of an address that was typed where none belongs."""
+        typed = [password for argument in self.arguments for password in passwords_in(argument) if len(password) > 3]
+        return [*(self.wiring or Wiring(self.before)).secrets(), *typed]
 
 
 def main() -> NoReturn:
@@ -130,16 +133,17 @@ def main() -> NoReturn:
     if sys.stdout is None:
         sys.stderr.write("ecloud-pay: stdout is closed, so there is nowhere to print to.\n")
         sys.exit(errors.EXIT_CODES[CannotWrite])
-    for stream in (sys.stdout, sys.stderr):
-        # Cards are drawn in UTF-8 whatever the locale says; what has no form in it (a lone surrogate of a file name) is escaped.
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    # Cards are drawn in UTF-8 whatever the locale says; what has no form in it (a lone surrogate of a file name) is escaped. Opened
+    # anew because under PYTHONUNBUFFERED, as containers set it, Python's own drops without a word what a full disk or pipe did not take.
+    sys.stdout = open(sys.stdout.fileno(), "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     code = run(sys.argv[1:])
     _flush(code)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; whatever goes wrong has been told on stderr."""
-    this = Run()
+    this = Run(arguments)
     try:
         if COMPLETION_VARIABLE in os.environ:
             return _complete()
@@ -187,7 +191,7 @@ def _root(
         _print(f"ecloud-pay {__version__}\n")
         raise typer.Exit
     if ctx.invoked_subcommand is None:
-        _print(ctx.get_help() + "\n", to_stderr=True)
+        _print(f"{ctx.get_help()}\n\necloud-pay: no command was given.\n", to_stderr=True)
         raise typer.Exit(errors.USAGE)
 
 

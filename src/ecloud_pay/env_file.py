@@ -12,14 +12,19 @@ ENV_FILE = "ECLOUD_PAY_ENV_FILE"  # from the environment only: it names the file
 def find_env_file(environ: Mapping[str, str], option: str | None) -> Path | None:
     """`option` > ECLOUD_PAY_ENV_FILE > ./.env, which alone may be missing."""
     if option is not None:
-        if not os.path.isfile(option):
+        if not _is_readable_kind(option):
             raise UsageError(f"--env-file: there is no file {option!r}")
         return Path(option)
     if named := environ.get(ENV_FILE, "").strip():
-        if not os.path.isfile(named):
+        if not _is_readable_kind(named):
             raise NotConfigured(f"{ENV_FILE} names {named!r}, which is no file", to_do=f"unset {ENV_FILE}, or write that file")
         return Path(named)
     return Path(".env") if os.path.isfile(".env") else None
+
+
+def _is_readable_kind(path: str) -> bool:
+    # A pipe will do, as in --env-file <(vault read …); a folder will not.
+    return os.path.exists(path) and not os.path.isdir(path)
 
 
 def read_env_file(path: Path) -> Mapping[str, str | None]:
@@ -37,11 +42,12 @@ def read_env_file(path: Path) -> Mapping[str, str | None]:
     for line in lines:
         if line.error:
             raise NotConfigured(
-                f"{str(path)!r} cannot be understood from line {line.original.line} on", to_do="Look there for a quote that is not closed."
+                f"{str(path)!r} cannot be understood from line {line.original.line} on",
+                to_do="Look there for a line that is not KEY=value, or a quote that is not closed.",
             )
     return {line.key: line.value for line in lines if line.key}
 
 
 def is_open_to_others(path: Path) -> bool:
     """Whether anybody but its owner may read or change it."""
-    return bool(path.stat().st_mode & 0o077)
+    return path.is_file() and bool(path.stat().st_mode & 0o077)

@@ -171,9 +171,12 @@ class Settings:
         """Every text that must not leave, longest first: the secret settings, and the passwords inside their URLs."""
         found: set[str] = set()
         for setting in TABLE:
-            if setting.is_secret and (value := self.values.get(setting.name)):
+            value = self.values.get(setting.name, "")
+            # An address pasted into the wrong setting keeps its password to itself, too.
+            found.update(passwords_in(value))
+            if setting.is_secret and value:
                 # Each address of a list by itself too: what quotes one of them seldom quotes them all.
-                found.update((value, *re.findall(r"[^\s,]+://[^\s,]+", value), *passwords_in(value)))
+                found.update((value, *re.findall(r"[^\s,]+://[^\s,]+", value)))
         # As they are, and as `repr` writes them inside a traceback. One of three letters would blank out half of every message.
         forms = {form for text in found for form in (text, repr(text)[1:-1]) if len(form) > 3}
         return iter(sorted(forms, key=len, reverse=True))

@@ -5,6 +5,7 @@ is asked for.
 """
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -56,6 +57,13 @@ class Choices:
             log_json=self.log_json or earlier.log_json,
         )
 
+    def words(self) -> list[str]:
+        """Those that decide what is read, as they would be typed: for a command that goes on where this one ends."""
+        words = ["--demo"] if self.demo else []
+        for option, value in (("--env-file", self.env_file), ("--tz", self.tz)):
+            words += [] if value is None else [option, value]
+        return words
+
 
 class Wiring:
     """One run's outside. Tests give `environ` and `now`."""
@@ -103,6 +111,10 @@ class Wiring:
     def database_settings(self) -> list[str]:
         """The settings that name a database, the one that read commands use first; under --demo its own."""
         return [DEMO_DATABASE] if self.choices.demo else [name for name in (READ_DATABASE, DATABASE) if self.settings.is_set(name)]
+
+    def command_line(self, *words: str) -> str:
+        """A line to copy that reads from the same place as this run."""
+        return shlex.join(["ecloud-pay", *self.choices.words(), *words])
 
     def inspect_database(self, setting: str) -> "DatabaseFacts":
         """What the catalogue says of the database that `setting` names."""

@@ -2,9 +2,11 @@
 
 import psycopg
 import pytest
+import sqlalchemy.exc
 from psycopg.conninfo import conninfo_to_dict
 
 from ecloud_pay.adapters.postgres.engine import Database
+from ecloud_pay.adapters.postgres.failures import translated_connect
 from ecloud_pay.adapters.postgres.login import Login, is_near, parse_login
 from ecloud_pay.adapters.postgres.payments import open_reader
 from ecloud_pay.adapters.postgres.tables import Names
@@ -189,7 +191,7 @@ def test_a_statement_that_takes_too_long_is_exit_75(console: Console, own_backen
 def test_an_address_that_is_none_is_exit_4_without_quoting_it(console: Console, url: str) -> None:
     result = console("list", DATABASE_URL=url)
     assert (result.code, result.out) == (4, "")
-    assert result.err.startswith("ecloud-pay: DATABASE_URL is no PostgreSQL address\n")
+    assert result.err.startswith("ecloud-pay: DATABASE_URL is no PostgreSQL address, or holds an option that there is not\n")
     assert "s3cret" not in result.err
     assert "s3cret" not in console("--debug", "list", DATABASE_URL=url).err
 
@@ -266,21 +268,51 @@ def test_a_far_server_without_encryption_is_refused_with_the_suffix_to_add(backe
     assert wire.statements == []
 
 
-def test_verify_full_without_a_root_certificate_names_one(console: Console, backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/nonexistent")
+def test_a_server_without_the_encryption_that_was_asked_for_is_told_as_that(console: Console, backend: Backend) -> None:
     with Wire(backend.conninfo) as wire:
-        result = console("list", on=backend.with_(**{**wire.address, "sslmode": "verify-full"}))
+        result = console("list", on=backend.with_(**{**wire.address, "sslmode": "require"}))
     assert result.code == 4
-    assert "sslrootcert=/etc/" in result.err
+    assert result.err.startswith("ecloud-pay: the server of DATABASE_URL offers no encryption, which sslmode=require asks for\n")
 
 
-def test_what_a_row_cannot_show_is_no_traceback(console: Console, own_backend: Backend) -> None:
-    own_backend.run("UPDATE payments_payment SET created_at = 'infinity' WHERE id = 13")
-    result = console("list", on=own_backend)
+def test_a_certificate_that_cannot_be_checked_names_the_authorities_of_this_machine() -> None:
+    # In libpq's own words: the embedded server has no TLS to fail with.
+    words = 'connection failed: root certificate file "/nowhere/.postgresql/root.crt" does not exist'
+    with pytest.raises(NotConfigured) as refused, translated_connect(parse_login("host=db.example.com", "DATABASE_URL")):
+        raise sqlalchemy.exc.OperationalError("", {}, psycopg.OperationalError(words))
+    assert "sslmode=verify-full&sslrootcert=/etc/" in refused.value.to_do
+
+
+@pytest.mark.parametrize(
+    "parameter", [{"sslmode": "bogus"}, {"connect_timeout": "abc"}, {"port": "abc"}, {"port": "99999"}, {"service": "nosuch"}]
+)
+def test_a_parameter_that_makes_no_sense_is_exit_4(console: Console, backend: Backend, parameter: dict[str, str]) -> None:
+    result = console("list", on=backend.with_(**parameter))
     assert (result.code, result.out) == (4, "")
-    assert result.err.startswith("ecloud-pay: a row holds a value that cannot be shown")
-    own_backend.run("UPDATE payments_payment SET created_at = '2025-07-01', amount = 'NaN' WHERE id = 13")
+    assert result.err.startswith("ecloud-pay: DATABASE_URL cannot be used: "), result.err
+
+
+def test_instants_beyond_the_calendar_do_not_hide_the_other_rows(console: Console, own_backend: Backend) -> None:
+    own_backend.run(
+        """UPDATE payments_payment SET created_at = 'infinity', paid_at = '-infinity' WHERE id = 13;
+        UPDATE payments_payment SET created_at = '0044-03-15 12:00:00 BC', paid_at = '12000-01-01' WHERE id = 12"""
+    )
+    payments = console("list", "--json", on=own_backend).json
+    assert [(payment["created_at"], payment["paid_at"]) for payment in payments[:3]] == [
+        ("infinity", "-infinity"),
+        ("-infinity", "infinity"),
+        ("2025-05-01T09:00:00.000000Z", "2025-05-01T09:00:30.000000Z"),
+    ]
+    assert "│   ├─ Created: infinity\n" in console("show", "13", on=own_backend).out
+    own_backend.run("UPDATE payments_payment SET amount = 'NaN' WHERE id = 13")
     assert console("list", "--limit", "1", "--json", on=own_backend).json[0]["amount"] == "NaN"
+
+
+def test_metadata_too_deep_for_python_is_shown_as_text(console: Console, own_backend: Backend) -> None:
+    deep = "[" * 3000 + "]" * 3000
+    own_backend.run(f"UPDATE payments_payment SET metadata = '{deep}' WHERE id = 13")
+    assert console("list", "--limit", "1", "--json", on=own_backend).json[0]["metadata"] == deep
+    assert console("show", "13", on=own_backend).code == 0
 
 
 def test_rows_are_read_in_utf_8_whatever_the_address_asks_for(console: Console, backend: Backend) -> None:
@@ -290,11 +322,16 @@ def test_rows_are_read_in_utf_8_whatever_the_address_asks_for(console: Console, 
 
 def test_metadata_beyond_what_python_holds_stays_what_it_is(console: Console, own_backend: Backend) -> None:
     digits = "7" * 4500
-    own_backend.run(
-        f"""UPDATE payments_payment SET metadata = '{{"whole": {digits}, "real": {digits}.5, "small": -1.25, "int": 12}}' WHERE id = 13"""
-    )
+    metadata = f'{{"whole": {digits}, "real": {digits}.5, "small": -1.250, "int": 12, "long": 0.1234567890123456789}}'
+    own_backend.run(f"UPDATE payments_payment SET metadata = '{metadata}' WHERE id = 13")
     result = console("list", "--limit", "1", "--json", on=own_backend)
-    assert result.json[0]["metadata"] == {"whole": digits, "real": f"{digits}.5", "small": -1.25, "int": 12}
+    assert result.json[0]["metadata"] == {
+        "whole": digits,
+        "real": f"{digits}.5",
+        "small": -1.25,
+        "int": 12,
+        "long": "0.1234567890123456789",
+    }
 
 
 def test_an_at_sign_in_a_password_is_no_host(console: Console) -> None:

@@ -83,7 +83,7 @@ def test_the_version_is_one_line(console: Console) -> None:
 def test_no_command_is_a_usage_error_that_shows_the_help_on_stderr(console: Console) -> None:
     result = console()
     assert (result.code, result.out) == (2, "")
-    assert result.err == console("--help").out
+    assert result.err == console("--help").out + "\necloud-pay: no command was given.\n"
 
 
 def test_an_unknown_command_names_the_nearest(console: Console) -> None:
@@ -162,6 +162,30 @@ def test_a_full_disk_is_exit_74(backend: Backend, command: tuple[str, ...]) -> N
     assert done.returncode == 74, told
     assert "stdout could not be written: No space left on device" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "cards"])
+def test_a_disk_that_fills_up_is_exit_74_also_where_python_is_unbuffered(backend: Backend, tmp_path: Path, form: str) -> None:
+    # Containers set PYTHONUNBUFFERED, and then Python's own stdout drops what a short write left over.
+    for environ in ({}, {"PYTHONUNBUFFERED": "1"}):
+        command = f"ulimit -f 1; exec {sys.executable} -m ecloud_pay list --format {form} > {tmp_path / 'out'}"
+        environ = {"PATH": os.environ["PATH"], "DATABASE_URL": backend.conninfo, **environ}
+        done = subprocess.run(["bash", "-c", command], env=environ, capture_output=True, text=True, check=False)
+        assert done.returncode == 74, done.stderr
+        assert "stdout could not be written: File too large" in done.stderr
+
+
+def test_a_closed_stream_is_told_and_is_no_traceback(backend: Backend) -> None:
+    for closing, code, told in (
+        (">&-", 74, "ecloud-pay: stdout is closed, so there is nowhere to print to.\n"),
+        ("2>&-", 0, ""),
+        ("<&-", 0, ""),
+    ):
+        command = f"{sys.executable} -m ecloud_pay list --limit 1 {closing}"
+        environ = {"PATH": os.environ["PATH"], "DATABASE_URL": backend.conninfo}
+        done = subprocess.run(["bash", "-c", command], env=environ, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr.replace("More payments match", "")[: len(told)]) == (code, told)
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

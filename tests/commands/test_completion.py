@@ -32,6 +32,8 @@ def test_an_unknown_shell_lists_the_known_ones(console: Console) -> None:
         (["ecloud-pay", "list", "--status", "s"], ["succeeded"]),
         (["ecloud-pay", "list", "--paid-"], ["--paid-since", "--paid-until"]),
         (["ecloud-pay", "show", "--js"], ["--json"]),
+        (["ecloud-pay", "demo", ""], ["path", "stop", "reset"]),
+        (["ecloud-pay", "completion", "z"], ["zsh"]),
     ],
 )
 def test_bash_offers_commands_options_and_values(tmp_path: Path, words: list[str], offered: list[str]) -> None:

@@ -200,6 +200,15 @@ def test_a_stripe_key_is_told_by_its_mode_and_never_shown(console: Console, back
         assert "51abc" not in result.out + console("doctor", on=backend, STRIPE_SECRET_KEY=key).out
 
 
+@pytest.mark.parametrize("name", [setting.name for setting in TABLE])
+def test_a_secret_in_whatever_setting_is_shown_by_no_command(console: Console, backend: Backend, name: str) -> None:
+    for secret in ("postgresql://app:S3cretWord@db.example.com/x", "sk_live_51S3cretWord", "https://u:S3cretWord@evil.example.com"):
+        for command in (("doctor",), ("doctor", "--json"), ("--debug", "list")):
+            result = console(*command, on=backend, **{name: secret})
+            assert "S3cretWord" not in result.out + result.err
+    assert "S3cretWord" not in console("list", "--env-file", "postgresql://a:S3cretWord@b/c").err
+
+
 def test_a_live_key_needs_its_database_and_account_named(console: Console, backend: Backend) -> None:
     result = console(
         "doctor", "--json", on=backend, STRIPE_SECRET_KEY="sk_live_51abcDEFghijk", ECLOUD_PAY_LIVE_DATABASE="db.example.com/other"

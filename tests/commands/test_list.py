@@ -240,7 +240,7 @@ NONSENSE: dict[str, tuple[str, ...]] = {
     "--min-amount": ("", "a", "-0.01"),
     "--max-amount": ("", "--", "99999999999999999999"),
     "--currency": ("", "xyz", "dollar", "us", "😀", "\x00", "u" * 100_000),
-    "--brand": ("", " ", "\x00", "v\x1bisa", "x" * 51, "\udcff"),
+    "--brand": ("", " ", "😀", "-1", "'; DROP TABLE x", "\x00", "v\x1bisa", "x" * 51, "\udcff"),
     "--last4": ("", "424", "42424", "abcd", "４２４２", "-242", "\x00"),
     "--limit": ("", "0", "-1", "10001", "1.5", "abc", "9" * 5000, "1e2", "\x00"),
     "--before": ("", "0", "-5", "abc", "9223372036854775808", "\x00"),
@@ -276,6 +276,11 @@ def test_an_unknown_status_lists_the_known_ones_and_the_nearest(console: Console
 def test_an_amount_must_be_one_of_the_currency_asked_for(console: Console) -> None:
     result = console("list", "--amount", "12.50", "--currency", "jpy")
     assert (result.code, result.err) == (2, "ecloud-pay: --amount: 12.50 is not an amount in JPY: it has too many decimals\n")
+
+
+def test_a_least_amount_above_the_most_is_refused(console: Console) -> None:
+    result = console("list", "--min-amount", "10", "--max-amount", "5")
+    assert (result.code, result.err) == (2, "ecloud-pay: --min-amount 10 is above --max-amount 5\n")
 
 
 def test_two_formats_at_once_are_refused(console: Console) -> None:

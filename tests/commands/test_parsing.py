@@ -17,7 +17,7 @@ from ecloud_pay.domain.reference import Reference, ReferenceKind
 
 NOW = datetime(2025, 1, 27, 14, 30, 15, tzinfo=UTC)
 KNOWN = ["id", "amount", "client.email"]
-NO_AMOUNT = "an amount is written like 100 or 100.00: digits and a point, without separators or a currency sign"
+NO_AMOUNT = "is no amount; write one like 100 or 100.00, without separators or a currency sign"
 
 
 def refusal(parse: Callable[[], object]) -> tuple[str, str]:
@@ -163,7 +163,7 @@ def test_an_amount_is_an_exact_figure_of_the_column(text: str | None, currency: 
     ("text", "currency", "told"),
     [
         *(
-            (text, None, NO_AMOUNT)
+            (text, None, f"{text!r} {NO_AMOUNT}")
             for text in ("", " ", "x", "$5", "1,000", "1e3", "+1", ".5", "5.", "１", "5 ", "5\n", "nan", "inf", "0x1")
         ),
         ("12.505", None, "'12.505' has more than 2 decimals"),

@@ -1,5 +1,7 @@
 """`show REF`: one payment, whole."""
 
+from pathlib import Path
+
 import pytest
 
 from samples import CARD_5
@@ -189,4 +191,18 @@ def test_other_formats_print_the_one_payment(console: Console, backend: Backend)
     assert console("show", "5", "--fields", "id,status", "--csv", on=backend).out == "id,status\n5,succeeded\n"
     assert console("show", "5", "--fields", "id,status", "--json", on=backend).json == {"id": 5, "status": "succeeded"}
     assert console("show", "5", "--ndjson", on=backend).json == console("show", "5", "--json", on=backend).json
-    assert console("show", "5", "--format", "table", on=backend).out.split()[:2] == ["id", "job.id"]
+    assert (
+        console("show", "5", "--format", "table", on=backend).out
+        == console("list", "--limit", "1", "--before", "6", "--format", "table", on=backend).out
+    )
+    assert console("show", "5", "--fields", "id,status", on=backend).out.split() == ["id", "status", "─" * 13, "5", "succeeded"]
+
+
+def test_the_line_that_shows_the_others_reads_from_the_same_place(console: Console, backend: Backend, tmp_path: Path) -> None:
+    env_file = tmp_path / "we ird.env"
+    env_file.touch(0o600)
+    result = console("--env-file", str(env_file), "show", "job:15", "--tz", "Asia/Tokyo", "--json", on=backend)
+    assert result.err.endswith(f"All: ecloud-pay --env-file '{env_file}' --tz Asia/Tokyo list --job 15\n")
+    missing = console("--demo", "show", "4711")
+    assert missing.err.splitlines()[-1] == "`ecloud-pay --demo list` shows what there is."
+    assert "All: ecloud-pay --demo list --client client1@test.com\n" in console("--demo", "show", "client1@test.com").err

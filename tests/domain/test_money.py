@@ -122,7 +122,7 @@ def test_an_amount_longer_than_any_column_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("currency", ["", "zzz", "USD", "us", "usdt", "ｕｓｄ", "usd\n", "btc", "xxx"])
 def test_an_unknown_currency_is_refused(currency: str) -> None:
-    with pytest.raises(NotMoney, match="unknown currency"):
+    with pytest.raises(NotMoney, match="unknown currency" if currency else "no currency"):
         Money.parse("1", currency)
 
 
@@ -261,8 +261,8 @@ def test_a_row_becomes_money_whatever_the_case_of_its_currency() -> None:
         ("80.50", "jpy", "80.50 is not an amount in JPY: it has too many decimals"),
         ("5.50", "isk", "5.50 is not an amount in ISK: it has too many decimals"),
         ("1.00", "zzz", "unknown currency 'zzz'"),
-        ("1.00", "", "unknown currency ''"),
-        ("1.00", None, "unknown currency ''"),
+        ("1.00", "", "no currency"),
+        ("1.00", None, "no currency"),
         ("1.00", "usd ", "unknown currency 'usd '"),
     ],
 )

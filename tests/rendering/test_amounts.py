@@ -55,7 +55,7 @@ def test_yen_has_no_decimals() -> None:
     [
         ("80.50", "jpy", "80.50 JPY (80.50 is not an amount in JPY: it has too many decimals)"),
         ("80.50", "zzz", "80.50 ZZZ (unknown currency 'zzz')"),
-        ("80.50", None, "80.50 N/A (unknown currency '')"),
+        ("80.50", None, "80.50 (no currency)"),
         ("NaN", "usd", "NaN USD (NaN is not an amount)"),
     ],
 )

@@ -27,9 +27,9 @@ HARMLESS = (
 EMPTY = """\
 ┌─ Payment #6 ─────────────────────────────────────
 │ Status: N/A
-│ Amount: 0.00 N/A (unknown currency '')
-│   ├─ Platform Fee (n/a): 0.00 N/A (unknown currency '')
-│   └─ Cleaner Payout (n/a): 0.00 N/A (unknown currency '')
+│ Amount: 0.00 (no currency)
+│   ├─ Platform Fee (n/a): 0.00 (no currency)
+│   └─ Cleaner Payout (n/a): 0.00 (no currency)
 │
 │ Client: N/A
 │ Cleaner: N/A

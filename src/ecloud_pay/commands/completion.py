@@ -18,7 +18,10 @@ ecloud-pay completion fish > ~/.config/fish/completions/ecloud-pay.fish
 
 
 @command
-def run(wiring: Wiring, shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="Your shell.", show_default=False)]) -> None:
+def run(
+    wiring: Wiring,
+    shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="Your shell.", show_default=False, autocompletion=lambda: SHELLS)],
+) -> None:
     """Print the completion script of a shell."""
     from typer._completion_shared import get_completion_script
 

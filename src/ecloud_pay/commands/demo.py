@@ -18,7 +18,12 @@ ecloud-pay demo reset         # throw the sample data away; the next --demo make
 
 
 @command
-def run(wiring: Wiring, action: Annotated[str, typer.Argument(metavar="path|stop|reset", help="What to do.", show_default=False)]) -> None:
+def run(
+    wiring: Wiring,
+    action: Annotated[
+        str, typer.Argument(metavar="path|stop|reset", help="What to do.", show_default=False, autocompletion=lambda: ACTIONS)
+    ],
+) -> None:
     """Look after the private sample database of --demo.
 
     It lives in a folder of its own under the state folder, listens on no network, and is stopped by the last console that uses it.

@@ -1,6 +1,7 @@
 """`doctor`: one line a check, and with every failure the line that mends it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ from ecloud_pay.doctor.settings import settings_checks
 from ecloud_pay.domain.checkup import Check, Verdict
 from ecloud_pay.domain.errors import EcloudPayError, NotConfigured
 from ecloud_pay.rendering import machine
-from ecloud_pay.rendering.errors import EXIT_CODES
+from ecloud_pay.rendering.errors import EXIT_CODES, redacted
 from ecloud_pay.wiring import READ_DATABASE, Wiring
 
 EXAMPLES = """
@@ -29,6 +30,8 @@ def run(wiring: Wiring, *, json: Annotated[bool, typer.Option("--json", help="Th
     Never stops early and changes nothing. Exit 4 if a read command could not work.
     """
     checks = [*settings_checks(wiring.settings, is_demo=wiring.choices.demo), *_databases(wiring), *file_checks(wiring.settings)]
+    secrets = wiring.secrets()
+    checks = [_without(secrets, check) for check in checks]
     if json:
         wiring.screen.data(
             machine.json_text({"schema": "ecloud-pay/doctor/1", "checks": [machine.check_document(check) for check in checks]})
@@ -40,6 +43,11 @@ def run(wiring: Wiring, *, json: Annotated[bool, typer.Option("--json", help="Th
     wiring.warn_of_silent_utc()
     if any(check.stops_reads for check in checks):
         raise typer.Exit(EXIT_CODES[NotConfigured])
+
+
+def _without(secrets: list[str], check: Check) -> Check:
+    """The check without a secret: one may have been pasted where a table's name belongs."""
+    return replace(check, name=redacted(check.name, secrets), detail=redacted(check.detail, secrets), fix=redacted(check.fix, secrets))
 
 
 def _databases(wiring: Wiring) -> Iterator[Check]:

@@ -15,10 +15,10 @@ from ecloud_pay.domain.reference import NotAReference, Reference, is_email, pars
 from ecloud_pay.domain.search import LARGEST_ID
 
 DATE_HELP = f"DATE is one of: {FORMS}."
-LONGEST_BRAND = 50  # payment_method_brand's width
 
 _T = TypeVar("_T")
 _DIGITS = re.compile(r"#?([0-9]{1,19})", re.ASCII)
+_BRAND = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,49}", re.ASCII)  # as wide as the column
 _LAST4 = re.compile(r"[0-9]{4}", re.ASCII)
 
 
@@ -94,7 +94,7 @@ def currency(text: str | None, option: str) -> str | None:
 
 def brand(text: str | None, option: str) -> str | None:
     """A card brand: one short printable word or two."""
-    if text is not None and not (text.strip() and text.isprintable() and len(text) <= LONGEST_BRAND):
+    if text is not None and not _BRAND.fullmatch(text):
         raise UsageError(f"{option}: {text!r} is no card brand; write one like visa or mastercard")
     return text
 

@@ -74,7 +74,7 @@ def print_documents(documents: Sequence[Document], chosen: str, fields: list[str
         case _:
             from ecloud_pay.rendering.tables import fields_table
 
-            screen.show([fields_table(flat, names)])
+            screen.show([fields_table(flat, names, screen.width)])
 
 
 def _show(payments: Sequence[Payment], chosen: str, screen: Screen, look: Look) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from ecloud_pay.commands import parsing
 from ecloud_pay.commands.parsing import DATE_HELP
+from ecloud_pay.domain.errors import UsageError
 from ecloud_pay.domain.payment import PaymentStatus
 from ecloud_pay.domain.period import Period
 from ecloud_pay.domain.search import PaymentSearch
@@ -60,6 +61,8 @@ def payment_search(filters: Filters, wiring: Wiring) -> PaymentSearch:
         last4=parsing.last4(filters.last4, "--last4"),
         is_refunded=filters.refunded,
     )
+    if search.min_amount is not None and search.max_amount is not None and search.min_amount > search.max_amount:
+        raise UsageError(f"--min-amount {filters.min_amount} is above --max-amount {filters.max_amount}")
     _tell_window("created", search.created, wiring)
     _tell_window("paid", search.paid, wiring)
     return search

@@ -6,7 +6,7 @@ import typer
 
 from ecloud_pay.commands.options import command
 from ecloud_pay.commands.parsing import reference
-from ecloud_pay.commands.printing import Output, chosen_fields, chosen_format, print_documents
+from ecloud_pay.commands.printing import Output, chosen_fields, chosen_format, print_documents, print_payments
 from ecloud_pay.domain.errors import NotFound
 from ecloud_pay.domain.reference import FORMS, Reference, ReferenceKind
 from ecloud_pay.ports import Found
@@ -38,15 +38,17 @@ def run(
     with wiring.reader() as reader:
         found = reader.find(wanted)
     if found is None:
-        raise NotFound(_nothing(wanted), to_do="`ecloud-pay list` shows what there is.")
+        raise NotFound(_nothing(wanted), to_do=f"`{wiring.command_line('list')}` shows what there is.")
     if chosen == "cards":
         from ecloud_pay.rendering.cards import file_cards
 
         wiring.screen.show(file_cards(found.file, look))
+    elif chosen == "table" and fields is None:
+        print_payments([found.file.payment], chosen, fields, wiring.screen, look)
     else:
         print_documents([machine.file_document(found.file)], chosen, fields, wiring.screen, as_one=True)
     if found.candidates > 1 or wanted.kind is ReferenceKind.EMAIL:
-        wiring.screen.note(_others(wanted, found))
+        wiring.screen.note(_others(wanted, found, wiring))
 
 
 def _nothing(wanted: Reference) -> str:
@@ -55,12 +57,10 @@ def _nothing(wanted: Reference) -> str:
     return f"no payment belongs to {wanted}"
 
 
-def _others(wanted: Reference, found: Found) -> str:
+def _others(wanted: Reference, found: Found, wiring: Wiring) -> str:
     as_role = f" as {found.as_role}" if found.as_role else ""
-    all_of_them = {
-        ReferenceKind.EMAIL: f" All: ecloud-pay list --{found.as_role} {wanted.value}",
-        ReferenceKind.JOB: f" All: ecloud-pay list --job {wanted.value}",
-    }.get(wanted.kind, "")
     if found.candidates == 1:
         return f"{wanted} has 1 payment{as_role}, this one."
+    filters = {ReferenceKind.EMAIL: (f"--{found.as_role}", str(wanted.value)), ReferenceKind.JOB: ("--job", str(wanted.value))}
+    all_of_them = f" All: {wiring.command_line('list', *filters[wanted.kind])}" if wanted.kind in filters else ""
     return f"{wanted} has {found.candidates} payments{as_role}; this is the newest.{all_of_them}"

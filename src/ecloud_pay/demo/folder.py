@@ -33,7 +33,7 @@ SOCKET_NAME = ".s.PGSQL.5432"
 NOT_IN_SOCKET_PATH = frozenset(",\n\r")
 UNQUOTABLE = NOT_IN_SOCKET_PATH.union('"$`\\')
 SYSTEM_PLACES = (Path("/var/lib"), Path("/var/tmp"))
-ELSEWHERE = "set ECLOUD_PAY_STATE_DIR to a short path in a local folder of yours"
+ELSEWHERE = "set ECLOUD_PAY_STATE_DIR to a folder of yours with a short path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,9 @@ def _suits_root(state_dir: Path, account: Account) -> bool:
     # initdb runs its neighbour `postgres` through a shell without escaping these, and root's copy of both lives below state_dir.
     if UNQUOTABLE.intersection(str(state_dir)):
         return False
-    return can_enter(account, state_dir) and only_root_can_swap(state_dir)
+    # What is not there yet will be made by us, open to everybody: so the place does not depend on whether it has been made before.
+    nearest = next(parent for parent in (state_dir, *state_dir.parents) if parent.exists())
+    return can_enter(account, nearest) and only_root_can_swap(nearest)
 
 
 def _check_socket_path(socket: Path) -> None:

@@ -137,7 +137,11 @@ def _became_ready(process: subprocess.Popen[bytes], folder: ServerFolder, it_ans
                 process.returncode = 0
                 return True
             if time.monotonic() > give_up_at:
-                raise Unavailable("the demo server did not get ready in time", now=log_tail(folder), to_do=f"see {folder.log}")
+                raise Unavailable(
+                    "the demo server did not get ready in time",
+                    now=log_tail(folder),
+                    to_do=f"`ecloud-pay demo reset` makes it anew; its log is {folder.log}",
+                )
             time.sleep(POLL_S)
     except BaseException:
         _end_quickly(process)

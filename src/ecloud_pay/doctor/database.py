@@ -69,8 +69,8 @@ def _writing(facts: DatabaseFacts, group: str) -> Iterator[Check]:
     if facts.is_standby:
         yield Check(group, "privileges for refunds", Verdict.WARNING, "a standby takes no writes", "DATABASE_URL=… (the primary)")
         return
-    lacking = [("INSERT", facts.tables[role].name) for role in INSERTED if not facts.tables[role].can_insert]
-    lacking += [("UPDATE", facts.tables[role].name) for role in UPDATED if not facts.tables[role].can_update]
+    lacking = [("INSERT", facts.tables[role].name) for role in INSERTED if facts.tables[role].columns and not facts.tables[role].can_insert]
+    lacking += [("UPDATE", facts.tables[role].name) for role in UPDATED if facts.tables[role].columns and not facts.tables[role].can_update]
     if not lacking:
         yield Check(group, "privileges for refunds", Verdict.OK, "INSERT and UPDATE where a refund writes")
     for privilege, table in lacking:

@@ -42,14 +42,11 @@ def _audit_file(path: Path) -> Check:
     target = path if path.exists() else _nearest(path.parent)
     if not os.access(target, os.W_OK):
         detail = f"{path} cannot be appended to; refunds will be refused"
-        return Check(GROUP, "audit file", Verdict.WARNING, detail, f"chown {_login()} {target}")
+        fix = f"chmod u+w {target}" if target.stat().st_uid == os.getuid() else f"chown {os.getuid()} {target}"
+        return Check(GROUP, "audit file", Verdict.WARNING, detail, fix)
     return Check(GROUP, "audit file", Verdict.OK, f"{path}{'' if path.exists() else ' (made by the first refund)'}")
 
 
 def _nearest(folder: Path) -> Path:
     """The folder itself, or the first of its parents that exists."""
     return next(parent for parent in (folder, *folder.parents) if parent.exists())
-
-
-def _login() -> str:
-    return str(os.getuid())

@@ -48,7 +48,7 @@ def exponent(currency: str) -> int:
         return 3
     if currency in TWO_DECIMAL:
         return 2
-    raise NotMoney(f"unknown currency {currency!r}")
+    raise NotMoney(f"unknown currency {currency!r}" if currency else "no currency")
 
 
 def screen_decimals(currency: str) -> int:
@@ -59,7 +59,7 @@ def screen_decimals(currency: str) -> int:
 def written_decimal(text: str) -> Decimal:
     """`text` as an exact decimal: a minus, digits, one point, nothing else (no exponent, no separator). Else NotMoney."""
     if not _WRITTEN.fullmatch(text):
-        raise NotMoney("an amount is written like 100 or 100.00: digits and a point, without separators or a currency sign")
+        raise NotMoney(f"{text[:40]!r} is no amount; write one like 100 or 100.00, without separators or a currency sign")
     return Decimal(text)
 
 

@@ -6,12 +6,18 @@ words: a word we do not know is shown, never guessed at.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from ecloud_pay.domain.money import Amount
 
 Json = Mapping[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+
+# Instants that lie outside Python's calendar: PostgreSQL holds infinities, years above 9999 and years BC. Each is a microsecond that
+# nobody writes: the very first instant is what some programs store for "none".
+AFTER_ALL_TIME = datetime.max.replace(tzinfo=UTC)
+BEFORE_ALL_TIME = datetime.min.replace(tzinfo=UTC, microsecond=1)
 
 
 class PaymentStatus(StrEnum):

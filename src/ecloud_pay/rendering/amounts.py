@@ -12,7 +12,7 @@ SYMBOLS = {"usd": "$", "aud": "$", "cad": "$", "nzd": "$", "eur": "€", "gbp": 
 def amount_text(amount: Amount, main_currency: str, *, with_code: bool = False) -> str:
     """`amount` for people. The bare symbol is `main_currency`'s alone; every other currency carries its code, as does `with_code`."""
     if isinstance(amount, Unreadable):
-        return f"{column_text(amount)} {visible((amount.currency or 'N/A').upper())} ({visible(amount.why)})"
+        return " ".join(filter(None, (column_text(amount), visible((amount.currency or "").upper()), f"({visible(amount.why)})")))
     figure = f"{abs(amount.figure):,.{screen_decimals(amount.currency)}f}"
     symbol = SYMBOLS.get(amount.currency, "")
     needs_code = with_code or amount.currency != main_currency or not symbol

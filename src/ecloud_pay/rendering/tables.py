@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich import box
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -75,11 +76,22 @@ def _width(rows: Sequence[dict[str, Text]], hidden: Sequence[str]) -> int:
     return sum(min(width, _FOLDED_WIDTH) if name in _FOLDED else width for name, width in widths.items()) + _GAP * len(shown)
 
 
-def fields_table(records: Sequence[Document], fields: Sequence[str]) -> Table:
-    """The asked-for fields of flat records, as scripts would get them."""
-    table = _table(*((field, "left") for field in fields))
-    for record in records:
-        table.add_row(*(Text(visible(cell_text(record[field]))) for field in fields))
+def fields_table(records: Sequence[Document], fields: Sequence[str], width: int | None) -> Table:
+    """The asked-for fields of flat records, as scripts would get them; a terminal too narrow for a row gets a line a field."""
+    rows = [[visible(cell_text(record[field])) for field in fields] for record in records]
+    natural = sum(max(map(cell_len, column)) + _GAP for column in zip(fields, *rows, strict=True))
+    if width is None or natural <= width:
+        table = _table(*((field, "left") for field in fields))
+        for row in rows:
+            table.add_row(*map(Text, row))
+        return table
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_header=False)
+    table.add_column(style=theme.LABEL, no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        for index, (field, value) in enumerate(zip(fields, row, strict=True)):
+            table.add_row(Text(field), Text(value), end_section=index == len(fields) - 1)
+        table.add_row("", "")
     return table
 
 

@@ -2,13 +2,18 @@
 
 from datetime import UTC, datetime, tzinfo
 
+from ecloud_pay.domain.payment import AFTER_ALL_TIME, BEFORE_ALL_TIME
 from ecloud_pay.domain.period import Period
+
+_BEYOND = {AFTER_ALL_TIME: "infinity", BEFORE_ALL_TIME: "-infinity"}
 
 
 def local_time(instant: datetime | None, zone: tzinfo) -> str:
     """`2025-01-27 14:30:15 UTC` in `zone`; `N/A` where there is none."""
     if instant is None:
         return "N/A"
+    if instant in _BEYOND:
+        return _BEYOND[instant]
     try:
         local = instant.astimezone(zone)
     except OverflowError:  # within hours of the first or last instant there is
@@ -20,6 +25,8 @@ def api_time(instant: datetime | None) -> str | None:
     """`2025-01-27T14:30:15.123456Z`: always UTC, always microseconds; None where there is none."""
     if instant is None:
         return None
+    if instant in _BEYOND:
+        return _BEYOND[instant]
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 

@@ -67,7 +67,7 @@ def _table(snapshot: Snapshot, role: str, table: Table) -> TableFacts:
     columns = snapshot.connection.execute(_COLUMNS, name).all()
     facts: Row[Any] | None = snapshot.connection.execute(_TABLE, name).one_or_none()
     return TableFacts(
-        name=table.fullname,
+        name=snapshot.connection.dialect.identifier_preparer.format_table(table),
         expected=tuple(table.columns.keys()),
         optional=OPTIONAL.get(role, frozenset()),
         columns=tuple(Column(row.name, row.type, row.is_required, row.is_readable) for row in columns),

@@ -3,9 +3,7 @@
 Around one SELECT the server sees four statements: BEGIN … READ ONLY, the preamble, the SELECT, ROLLBACK.
 """
 
-import json
 import logging
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,18 +12,16 @@ from functools import cached_property
 from typing import Any
 
 import psycopg
-from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, Row, create_engine, event, func, select, text
 from sqlalchemy.pool import NullPool
 
-from ecloud_pay.adapters.postgres import dialect
+from ecloud_pay.adapters.postgres import dialect, values
 from ecloud_pay.adapters.postgres.failures import translated, translated_connect
 from ecloud_pay.adapters.postgres.login import Login
 from ecloud_pay.adapters.postgres.tables import Names, Tables, quoted, tables
 
 STATEMENT_TIMEOUT_S = 60
 LOCK_TIMEOUT_S = 5
-LONGEST_NUMBER = 4000  # digits; Python converts at most 4,300
 
 _log = logging.getLogger("payments")
 
@@ -71,7 +67,7 @@ class Database:
         # psycopg says this in its BEGIN, so it costs no statement of its own.
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        set_json_loads(_loads, connection)
+        values.register(connection)
         info = connection.info
         _log.info("connected to %s/%s as %s in %.0f ms", info.host or "socket", info.dbname, info.user, (time.monotonic() - started) * 1000)
         return connection
@@ -91,20 +87,6 @@ class Database:
 _COLUMNS_OF = (
     "SELECT array_agg(attname::text) FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass(:{}) AND attnum > 0 AND NOT attisdropped"
 )
-
-
-def _loads(document: str | bytes) -> Any:
-    """JSON as PostgreSQL holds it: a number that Python's own types cannot carry stays the text it is."""
-    return json.loads(document, parse_int=_whole, parse_float=_real)
-
-
-def _whole(text: str) -> int | str:
-    return int(text) if len(text) <= LONGEST_NUMBER else text
-
-
-def _real(text: str) -> float | str:
-    value = float(text)
-    return value if math.isfinite(value) else text
 
 
 def _names(row: Row[Any], label: str) -> frozenset[str]:

@@ -20,9 +20,14 @@ _HINTS = {
 _NOT_YET = re.compile(
     r"starting up|shutting down|too many|remaining connection slots|in recovery|not yet accepting|no more connections", re.IGNORECASE
 )
-_TLS = re.compile(r"SSL|certificate|sslmode|sslrootcert", re.IGNORECASE)
-# A server that answers with FATAL was reached; the rest is libpq refusing to use what it was given.
-_REFUSED = re.compile(r"FATAL:|no password supplied|invalid (port|integer|connection option|channel_binding)", re.IGNORECASE)
+_NO_TLS = re.compile(r"does not support SSL|invalid response to SSL", re.IGNORECASE)
+_CERTIFICATE = re.compile(r"certificate|SSL error|sslrootcert", re.IGNORECASE)
+# libpq refusing to use what it was given, before it speaks to any server.
+_UNUSABLE = re.compile(
+    r"invalid .* value|invalid (port|integer|connection option|channel_binding)|bad value for|definition of service|channel binding"
+)
+# A server that answers with FATAL was reached.
+_REFUSED = re.compile(r"FATAL:|no password supplied", re.IGNORECASE)
 
 
 @contextmanager
@@ -49,8 +54,17 @@ def translated_connect(login: Login) -> Iterator[None]:
 
 def _of_connect(error: psycopg.Error, login: Login) -> EcloudPayError:
     text = _first_line(error)
-    if _TLS.search(text):
-        return _of_tls(text, login)
+    if _NO_TLS.search(text):
+        return _of_plain_server(login)
+    if _CERTIFICATE.search(text):
+        return NotConfigured(
+            f"the encrypted connection of {login.setting} failed: {text}",
+            to_do=f"Name the certificate authority: add {suffix(f'sslmode=verify-full&sslrootcert={ca_bundle()}')} to {login.setting}.",
+        )
+    if _UNUSABLE.search(text):
+        return NotConfigured(
+            f"{login.setting} cannot be used: {text}", to_do="Correct it, or the PG… variable of the environment it rests on."
+        )
     if _NOT_YET.search(text) or not _REFUSED.search(text):
         return Unavailable(
             f"the database of {login.setting} cannot be reached: {text}",
@@ -63,20 +77,19 @@ def _of_connect(error: psycopg.Error, login: Login) -> EcloudPayError:
     )
 
 
-def _of_tls(text: str, login: Login) -> EcloudPayError:
-    if login.is_encryption_enforced and "does not support SSL" in text:
-        return NotConfigured(
-            f"the server of {login.setting} offers no encryption, and its address is not a private one",
-            now="The password was not sent.",
-            to_do=f"Use a server with TLS, or accept plain text by adding {suffix(login, 'sslmode=disable')} to {login.setting}.",
-        )
+def _of_plain_server(login: Login) -> NotConfigured:
+    if login.is_encryption_enforced:
+        what = f"the server of {login.setting} offers no encryption, and its address is not a private one"
+    else:
+        what = f"the server of {login.setting} offers no encryption, which sslmode={login.sslmode} asks for"
     return NotConfigured(
-        f"the encrypted connection of {login.setting} failed: {text}",
-        to_do=f"Name the certificate authority: add {suffix(login, f'sslmode=verify-full&sslrootcert={ca_bundle()}')} to {login.setting}.",
+        what,
+        now="The password was not sent.",
+        to_do=f"Use a server with TLS, or accept plain text by adding {suffix('sslmode=disable')} to {login.setting}.",
     )
 
 
-def suffix(login: Login, text: str) -> str:
+def suffix(text: str) -> str:
     """`text` (of the form `a=b&c=d`) with the words that say how it joins an address."""
     return f"`?{text}` (or `&{text}` after another option)"
 
@@ -108,7 +121,7 @@ def _of_statement(error: psycopg.Error) -> EcloudPayError:
         )
     if not state and isinstance(error, psycopg.DataError):
         return NotConfigured(
-            "a row holds a value that cannot be shown, such as a date after the year 9999",
+            "a row holds a value that cannot be read",
             to_do="Narrow the search to find the row, and have the backend's owner correct it.",
         )
     reason = _HINTS.get(state) or words or _first_line(error)

@@ -53,7 +53,7 @@ def parse_login(url: str, setting: str) -> Login:
     except (psycopg.Error, ValueError):
         # psycopg's own message quotes the part it stumbled over, which may be the password.
         raise NotConfigured(
-            f"{setting} is no PostgreSQL address",
+            f"{setting} is no PostgreSQL address, or holds an option that there is not",
             to_do="write it as postgresql://user:password@host:5432/database, with special characters percent-encoded (a space: %20)",
         ) from None
     # Rows hold any character there is, whatever encoding an address asks for.
