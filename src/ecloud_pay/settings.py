@@ -62,7 +62,8 @@ TABLE: tuple[Setting, ...] = (
     Setting("ECLOUD_PAY_JOB_TABLE", "the backend's job table", "jobs_cleaningjob", default="jobs_cleaningjob"),
     Setting(
         "ECLOUD_PAY_STATE_DIR",
-        "the folder for what the console keeps (unset: $XDG_STATE_HOME/ecloud-pay, else ~/.local/state/ecloud-pay)",
+        "the folder for what the console keeps"
+        " (unset: $XDG_STATE_HOME/ecloud-pay, else .local/state/ecloud-pay in the home that passwd names)",
         "/var/lib/ecloud-pay",
         in_demo=True,
     ),

@@ -26,7 +26,8 @@ def run(
 ) -> None:
     """Look after the private sample database of --demo.
 
-    It lives in a folder of its own under the state folder, listens on no network, and is stopped by the last console that uses it.
+    It lives in a folder of its own under the state folder (for root, whose home is closed to the account that runs it, under
+    /var/lib/ecloud-pay), listens on no network, and is stopped by the last console that uses it.
     """
     chosen = one_of(action, ACTIONS, "ACTION", "action")
     if chosen == "path":

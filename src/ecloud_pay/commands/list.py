@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ecloud_pay.commands.options import command
-from ecloud_pay.commands.parsing import number
+from ecloud_pay.commands.parsing import count, number
 from ecloud_pay.commands.printing import Output, chosen_fields, chosen_format, print_payments
 from ecloud_pay.commands.selection import Filters, payment_search
 from ecloud_pay.wiring import Wiring
@@ -30,7 +30,7 @@ def run(
     filters: Filters,
     output: Output,
     *,
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, max=MOST, help="How many at most.")] = 20,
+    limit: Annotated[str, typer.Option("--limit", "-n", metavar="N", help=f"How many at most; {MOST:,} is the most.")] = "20",
     before: Annotated[str | None, typer.Option("--before", metavar="ID", help="Only payments before this one: the next page.")] = None,
 ) -> None:
     """Show payments, newest first.
@@ -40,14 +40,15 @@ def run(
     chosen, fields = chosen_format(output), chosen_fields(output)
     search = payment_search(filters, wiring)
     below = number(before, "--before")
+    at_most = count(limit, "--limit", MOST)
     look = wiring.look
     with wiring.reader() as reader:
-        found = reader.page(search, limit + 1, below)
-    page = found[:limit]
+        found = reader.page(search, at_most + 1, below)
+    page = found[:at_most]
     print_payments(page, chosen, fields, wiring.screen, look)
     if not page:
         wiring.screen.note("No payments match.")
-    elif len(found) > limit:
+    elif len(found) > at_most:
         wiring.screen.note(f"More payments match. The next ones: {_next_page(sys.argv[1:], page[-1].id)}")
 
 

@@ -28,7 +28,7 @@ class Common:
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but data and errors.")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell the resolved window and what was asked of whom.")] = False
     debug: Annotated[bool, typer.Option("--debug", help="The SQL sent, and a traceback with an error.")] = False
-    log_json: Annotated[bool, typer.Option("--log-json", help="Logs on stderr as JSON lines.")] = False
+    log_json: Annotated[bool, typer.Option("--log-json", help="The log of -v as JSON lines on stderr.")] = False
 
     def choices(self) -> Choices:
         """These as the composition root takes them."""

@@ -18,6 +18,7 @@ DATE_HELP = f"DATE is one of: {FORMS}."
 
 _T = TypeVar("_T")
 _DIGITS = re.compile(r"#?([0-9]{1,19})", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 _BRAND = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,49}", re.ASCII)  # as wide as the column
 _LAST4 = re.compile(r"[0-9]{4}", re.ASCII)
 
@@ -45,6 +46,13 @@ def number(text: str | None, option: str) -> int | None:
     if match is None or not 1 <= int(match[1]) <= LARGEST_ID:
         raise UsageError(f"{option}: {text!r} is no number of a row; write one like 14 or #14")
     return int(match[1])
+
+
+def count(text: str, option: str, most: int) -> int:
+    """How many of something: from 1 to `most`."""
+    if not _COUNT.fullmatch(text) or not 1 <= int(text) <= most:
+        raise UsageError(f"{option}: {text!r} is not a whole number from 1 to {most}")
+    return int(text)
 
 
 def person(text: str | None, option: str) -> int | str | None:
