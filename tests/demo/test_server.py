@@ -349,8 +349,26 @@ def test_a_folder_with_an_odd_name_is_as_good_as_any_unless_libpq_would_misread_
     odd = state_dir / 'o\'dd "näme" \\'
     odd.mkdir()
     odd.chmod(0o755)
-    with running(server_folder(odd), _nothing) as conninfo:
-        assert _ask(conninfo, "SELECT 'here'") == "here"
+    folder = server_folder(odd)
+    try:
+        with running(folder, _nothing) as conninfo:
+            assert _ask(conninfo, "SELECT 'here'") == "here"
+    finally:
+        shutil.rmtree(folder.root)  # root's lives elsewhere
+
+
+def test_the_place_does_not_depend_on_whether_the_state_folder_has_been_made(state_dir: Path) -> None:
+    new = state_dir / "not" / "yet"
+    before = server_folder(new).root
+    assert before == new / "demo"
+    with running(server_folder(new), _nothing):
+        pass
+    assert server_folder(new).root == before
+
+
+def test_a_state_folder_that_cannot_be_one_is_refused_and_not_replaced() -> None:
+    with pytest.raises(NotConfigured, match="/dev/null"), running(server_folder(Path("/dev/null/state")), _nothing):
+        raise AssertionError("never inside")
 
 
 def test_a_link_in_the_place_of_our_folder_is_refused(state_dir: Path) -> None:

@@ -148,6 +148,8 @@ def _suits_root(state_dir: Path, account: Account) -> bool:
         return False
     # What is not there yet will be made by us, open to everybody: so the place does not depend on whether it has been made before.
     nearest = next(parent for parent in (state_dir, *state_dir.parents) if parent.exists())
+    if not nearest.is_dir():
+        return True  # which make() will refuse: a setting that is wrong is not quietly replaced
     return can_enter(account, nearest) and only_root_can_swap(nearest)
 
 
