@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ecloud_pay import __version__
+from ecloud_pay import COMPLETION_VARIABLE, PROGRAM, __version__
 from ecloud_pay.commands.options import Common, spread
 from ecloud_pay.domain.errors import CannotWrite, EcloudPayError
 from ecloud_pay.rendering import errors
@@ -21,8 +21,6 @@ from ecloud_pay.secret import passwords_in
 from ecloud_pay.signals import Stopped, raise_on_signals
 from ecloud_pay.wiring import Choices, Wiring
 
-PROGRAM = "ecloud-pay"
-COMPLETION_VARIABLE = "_ECLOUD_PAY_COMPLETE"
 HELP_WIDTH = 100
 
 # Command → its line in `--help`. The module `commands.<name>` holds its `run` and its EXAMPLES.

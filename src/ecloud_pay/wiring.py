@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ecloud_pay import PROGRAM
 from ecloud_pay import settings as settings_module
 from ecloud_pay.domain.errors import NotConfigured, UsageError
 from ecloud_pay.rendering.look import Look
@@ -114,7 +115,7 @@ class Wiring:
 
     def command_line(self, *words: str) -> str:
         """A line to copy that reads from the same place as this run."""
-        return shlex.join(["ecloud-pay", *self.choices.words(), *words])
+        return shlex.join([PROGRAM, *self.choices.words(), *words])
 
     def inspect_database(self, setting: str) -> "DatabaseFacts":
         """What the catalogue says of the database that `setting` names."""

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecloud_pay.domain.money import CURRENCIES, Money, Unreadable, recorded
-from ecloud_pay.rendering.amounts import amount_text, is_money, share_text
+from ecloud_pay.domain.money import CURRENCIES, Money, recorded
+from ecloud_pay.rendering.amounts import amount_text, share_text
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,3 @@ def test_an_amount_shows_every_digit_and_says_which_currency_it_is(hundreds: int
 )
 def test_a_share_that_is_not_exact_shows_both_decimals(percent: str | None, text: str) -> None:
     assert share_text(None if percent is None else Decimal(percent)) == text
-
-
-def test_only_exact_figures_are_money() -> None:
-    assert is_money(Money(1, "usd"))
-    assert not is_money(Unreadable(Decimal(1), "zzz", "unknown currency"))

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ecloud_pay import COMPLETION_VARIABLE, PROGRAM
 from ecloud_pay.commands.options import command
 from ecloud_pay.commands.parsing import one_of
 from ecloud_pay.wiring import Wiring
@@ -26,4 +27,4 @@ def run(
     from typer._completion_shared import get_completion_script
 
     chosen = one_of(shell, SHELLS, "SHELL", "shell")
-    wiring.screen.data(get_completion_script(prog_name="ecloud-pay", complete_var="_ECLOUD_PAY_COMPLETE", shell=chosen) + "\n")
+    wiring.screen.data(get_completion_script(prog_name=PROGRAM, complete_var=COMPLETION_VARIABLE, shell=chosen) + "\n")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ecloud_pay import PROGRAM
 from ecloud_pay.commands.options import command
 from ecloud_pay.commands.parsing import count, number
 from ecloud_pay.commands.printing import Output, chosen_fields, chosen_format, print_payments
@@ -61,4 +62,4 @@ def _next_page(arguments: list[str], last_id: int) -> str:
             next(rest, None)
         elif not argument.startswith("--before="):
             kept.append(argument)
-    return shlex.join(["ecloud-pay", *kept, "--before", str(last_id)])
+    return shlex.join([PROGRAM, *kept, "--before", str(last_id)])

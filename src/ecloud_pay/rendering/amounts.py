@@ -2,7 +2,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
-from ecloud_pay.domain.money import Amount, Money, Unreadable, column_text, screen_decimals
+from ecloud_pay.domain.money import Amount, Unreadable, column_text, screen_decimals
 from ecloud_pay.rendering.sanitize import visible
 
 # A symbol says what the code says anyway; a currency without one here is written with its code alone.
@@ -26,8 +26,3 @@ def share_text(percent: Decimal | None) -> str:
         return "n/a"
     rounded = percent.quantize(Decimal("0.01"), ROUND_HALF_UP)
     return f"{rounded.normalize():f}%" if rounded == percent else f"{rounded:f}%"
-
-
-def is_money(amount: Amount) -> bool:
-    """Whether the figure is exact in its currency, so that it may be summed and shared out."""
-    return isinstance(amount, Money)

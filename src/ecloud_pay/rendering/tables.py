@@ -89,9 +89,9 @@ def fields_table(records: Sequence[Document], fields: Sequence[str], width: int 
     table.add_column(style=theme.LABEL, no_wrap=True)
     table.add_column(overflow="fold")
     for row in rows:
-        for index, (field, value) in enumerate(zip(fields, row, strict=True)):
-            table.add_row(Text(field), Text(value), end_section=index == len(fields) - 1)
-        table.add_row("", "")
+        for field, value in zip(fields, row, strict=True):
+            table.add_row(Text(field), Text(value))
+        table.add_row("", "")  # a blank line ends a record
     return table
 
 

@@ -1,5 +1,6 @@
 """psycopg's and SQLAlchemy's exceptions in our words, told apart by SQLSTATE and, before a session exists, by libpq's text."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,8 +97,6 @@ def suffix(text: str) -> str:
 
 def ca_bundle() -> str:
     """The file of public certificate authorities on this machine; the commonest path where there is none."""
-    import os
-
     return next((path for path in CA_BUNDLES if os.path.exists(path)), CA_BUNDLES[0])
 
 

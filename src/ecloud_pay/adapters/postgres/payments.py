@@ -69,8 +69,8 @@ class _RowReader:
         self._zone = UTC if zone.upper() == "UTC" else ZoneInfo(zone)
 
     def payment(self, row: Row[Any]) -> Payment:
-        def money(figure: Decimal | None) -> Amount:
-            return recorded(_ZERO if figure is None else figure, row.currency)
+        def money(figure: Decimal) -> Amount:
+            return recorded(figure, row.currency)
 
         return Payment(
             id=row.id,
@@ -89,7 +89,7 @@ class _RowReader:
             payment_method_last4=row.payment_method_last4 or None,
             created_at=self._instant(row.created_at),
             paid_at=self._instant(row.paid_at),
-            refund_amount=money(row.refund_amount),
+            refund_amount=money(_NOTHING if row.refund_amount is None else row.refund_amount),
             refund_reason=row.refund_reason or None,
             refunded_at=self._instant(row.refunded_at),
             description=row.description or None,
@@ -128,7 +128,7 @@ class _RowReader:
         return aware.astimezone(UTC)
 
 
-_ZERO = Decimal("0.00")  # refund_amount is nullable in the documented shape, where NULL says that nothing came back
+_NOTHING = Decimal("0.00")  # refund_amount alone is nullable (in the documented shape): NULL says that nothing came back
 
 
 def _person(person_id: int | None, email: str | None, username: str | None) -> Person | None:
