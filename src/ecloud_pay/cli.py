@@ -27,6 +27,7 @@ HELP_WIDTH = 100
 COMMANDS = {
     "list": "Show payments, newest first.",
     "show": "Show one payment with its job, metadata, refunds and timeline.",
+    "export": "Write rows as CSV, NDJSON, JSON, XLSX or Parquet, whole or not at all.",
     "doctor": "Check settings, database, privileges and files, one line each.",
     "demo": "Look after the private sample database of --demo.",
     "completion": "Print the completion script of a shell.",

@@ -1,11 +1,14 @@
 """What the commands need from outside, in the words of the domain. Adapters fulfil these; tests may pass fakes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from ecloud_pay.domain.payment import Payment, PaymentFile
+from ecloud_pay.domain.export import ExportRequest, Total
+from ecloud_pay.domain.payment import Payment, PaymentFile, Person
 from ecloud_pay.domain.reference import Reference
+from ecloud_pay.domain.report import Booked, Explained, Owed, Report, ReportRequest, StatementLine
 from ecloud_pay.domain.search import PaymentSearch
 
 
@@ -18,6 +21,35 @@ class Found:
     as_role: str | None = None
 
 
+class Sink(Protocol):
+    """Takes what an export copies, bit by bit."""
+
+    def __call__(self, lines: bytes, rows: int, /) -> None:
+        """Whole lines, and how many rows they are."""
+
+
+class Exporter(Protocol):
+    """Copies rows out of one READ ONLY snapshot, taken at `as_of` (UTC). Raises NotConfigured or Unavailable."""
+
+    as_of: datetime
+    snapshot_name: str
+
+    def estimate(self, request: ExportRequest) -> int:
+        """How many rows the planner expects."""
+
+    def totals(self, request: ExportRequest) -> Sequence[Total]:
+        """What the rows come to per currency and status."""
+
+    def copy(self, request: ExportRequest, sinks: Sequence[Sink], rows_expected: int) -> int:
+        """Pour the rows into `sinks`, whose parts in order are the whole; returns how many rows there were.
+
+        The first sink gets the rows of the lowest ids. As many are used as pay off for `rows_expected`.
+        """
+
+    def rows(self, request: ExportRequest) -> Iterator[Sequence[object]]:
+        """The rows as Python's values, fetched bit by bit."""
+
+
 class PaymentReader(Protocol):
     """Reads payments out of one READ ONLY snapshot. Raises NotConfigured or Unavailable."""
 
@@ -26,6 +58,31 @@ class PaymentReader(Protocol):
 
     def find(self, reference: Reference) -> Found | None:
         """The payment that `reference` means (of several, the newest), with its transactions and refunds; None where there is none."""
+
+
+class ReportReader(Protocol):
+    """Sums up one READ ONLY snapshot. Raises NotConfigured or Unavailable."""
+
+    def report(self, request: ReportRequest) -> Report:
+        """The figures of the window and of its periods or groups. By status: see `booked`."""
+
+    def booked(self, request: ReportRequest) -> Sequence[Booked]:
+        """What the rows say by status, the status with the most in the main currency first."""
+
+    def owed(self, request: ReportRequest) -> Sequence[Owed]:
+        """A line per cleaner and currency, the cleaner with the most in the main currency first; the rows without a cleaner are one."""
+
+    def undated(self, request: ReportRequest) -> int:
+        """How many succeeded payments of the window say no paid_at, so that `owed` and `statement` by that leave them out."""
+
+    def cleaners(self, who: int | str) -> Sequence[Person]:
+        """Whom an id or an e-mail means: nobody, one, or everybody who shares that e-mail."""
+
+    def statement(self, request: ReportRequest, cleaner: Person) -> Sequence[StatementLine]:
+        """The succeeded payments of that cleaner, one by one, by date."""
+
+    def explain(self, request: ReportRequest) -> Sequence[Explained]:
+        """Whence each figure of the totals comes, zeros aside; by status, each line of `booked`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,10 @@ from ecloud_pay.rendering.screen import Screen
 from ecloud_pay.settings import Settings
 
 if TYPE_CHECKING:
+    from ecloud_pay.adapters.files.target import Target
     from ecloud_pay.adapters.postgres.engine import Database
     from ecloud_pay.demo.server import ServerFolder
-    from ecloud_pay.ports import DatabaseFacts, PaymentReader
+    from ecloud_pay.ports import DatabaseFacts, Exporter, PaymentReader, ReportReader
 
 READ_DATABASE = "ECLOUD_PAY_READ_DATABASE_URL"
 DATABASE = "DATABASE_URL"
@@ -108,6 +109,36 @@ class Wiring:
 
         with self._opened(self._read_setting()) as database, open_reader(database) as reader:
             yield reader
+
+    @contextmanager
+    def exporter(self) -> "Iterator[Exporter]":
+        """An exporter on one READ ONLY snapshot of the replica, where one is set, else of the database."""
+        from ecloud_pay.adapters.postgres.export import open_exporter
+
+        with self._opened(self._read_setting()) as database, open_exporter(database) as exporter:
+            yield exporter
+
+    @contextmanager
+    def target(self, path: str, *, force: bool) -> "Iterator[Target]":
+        """The file `path` on its way: whole at its end, or not there. Raises CannotWrite."""
+        from ecloud_pay.adapters.files.target import open_target
+
+        with open_target(path, force=force) as target:
+            yield target
+
+    def write_text(self, path: str, text: str, *, force: bool) -> None:
+        """A small text as the file `path`. Raises CannotWrite."""
+        from ecloud_pay.adapters.files.target import write_text
+
+        write_text(path, text, force=force)
+
+    @contextmanager
+    def reporter(self) -> "Iterator[ReportReader]":
+        """A reader of sums on one READ ONLY snapshot of the replica, where one is set, else of the database."""
+        from ecloud_pay.adapters.postgres.reports import open_reporter
+
+        with self._opened(self._read_setting()) as database, open_reporter(database) as reporter:
+            yield reporter
 
     def database_settings(self) -> list[str]:
         """The settings that name a database, the one that read commands use first; under --demo its own."""

@@ -42,8 +42,8 @@ class Filters:
     refunded: Annotated[bool | None, typer.Option("--refunded/--not-refunded", help="With or without money refunded.")] = None
 
 
-def payment_search(filters: Filters, wiring: Wiring) -> PaymentSearch:
-    """The search that `filters` asks for. UsageError names the first option that makes no sense."""
+def payment_search(filters: Filters, wiring: Wiring, created: str = "Payments") -> PaymentSearch:
+    """The search that `filters` asks for; `created` is what --since and --until are about. UsageError names what makes no sense."""
     zone, now = wiring.zone, wiring.now
     currency = parsing.currency(filters.currency, "--currency")
     search = PaymentSearch(
@@ -63,13 +63,14 @@ def payment_search(filters: Filters, wiring: Wiring) -> PaymentSearch:
     )
     if search.min_amount is not None and search.max_amount is not None and search.min_amount > search.max_amount:
         raise UsageError(f"--min-amount {filters.min_amount} is above --max-amount {filters.max_amount}")
-    _tell_window("created", search.created, wiring)
-    _tell_window("paid", search.paid, wiring)
+    tell_window(f"{created} created", search.created, wiring)
+    tell_window("Payments paid", search.paid, wiring)
     return search
 
 
-def _tell_window(what: str, period: Period, wiring: Wiring) -> None:
+def tell_window(what: str, period: Period, wiring: Wiring) -> None:
+    """Say which window was meant: to a person, and to a log with -v. That it is empty is said in any case."""
     if period.is_bounded and (wiring.screen.notes_reach_a_person or wiring.choices.verbose):
-        wiring.screen.note(f"Payments {what} {period_text(period, wiring.zone)}.")
+        wiring.screen.note(f"{what} {period_text(period, wiring.zone)}.")
     if period.is_empty:
-        wiring.screen.note(f"The window in which they were {what} is empty: its end is left out.")
+        wiring.screen.note(f"{what} in an empty window: its end is left out.")

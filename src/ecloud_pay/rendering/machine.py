@@ -6,9 +6,10 @@ Money is a string beside its currency with the column's two decimals; instants a
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ecloud_pay.domain.checkup import Check
+from ecloud_pay.domain.export import ExportTable, field_names
 from ecloud_pay.domain.money import column_text
 from ecloud_pay.domain.payment import Job, Json, Payment, PaymentFile, Person, Refund, Transaction
 from ecloud_pay.rendering.sanitize import cell, in_json, visible
@@ -19,7 +20,7 @@ Document = dict[str, Json]
 
 # A spreadsheet runs a text cell that begins like this, full-width forms included. https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_STARTS = tuple("=+-@|\t\r\n＝＋－＠｜")
-_NUMERIC_FIELDS = frozenset({"amount", "platform_fee", "cleaner_payout", "refund_amount"})
+NUMERIC_FIELDS = frozenset({"amount", "platform_fee", "cleaner_payout", "refund_amount"})
 
 
 def payment_document(payment: Payment) -> Document:
@@ -77,11 +78,7 @@ def flat(document: Mapping[str, Json]) -> Document:
 
 _NESTED = {"job": ("id", "service_type", "property_address"), "client": ("id", "email", "username"), "cleaner": ("id", "email", "username")}
 
-PAYMENT_FIELDS: Sequence[str] = (
-    "id job.id job.service_type job.property_address client.id client.email client.username cleaner.id cleaner.email cleaner.username "
-    "amount platform_fee cleaner_payout currency status stripe_payment_intent_id stripe_charge_id payment_method_type "
-    "payment_method_brand payment_method_last4 created_at paid_at refund_amount refund_reason refunded_at description metadata"
-).split()
+PAYMENT_FIELDS: Sequence[str] = field_names(ExportTable.PAYMENTS)
 
 
 def json_text(value: Json | Sequence[Document]) -> str:
@@ -94,13 +91,13 @@ def ndjson_text(documents: Iterable[Document]) -> str:
     return "".join(in_json(json.dumps(document, ensure_ascii=False, allow_nan=False)) + "\n" for document in documents)
 
 
-def csv_text(records: Iterable[Document], fields: Sequence[str]) -> str:
-    """CSV with a header. Text that a spreadsheet would run as a formula gets a leading `'`."""
+def csv_text(records: Iterable[Document], fields: Sequence[str], numeric: Collection[str] = NUMERIC_FIELDS) -> str:
+    """CSV with a header. Text that a spreadsheet would run as a formula gets a leading `'`, unless its field is a `numeric` one."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(fields)
     for record in records:
-        writer.writerow([_csv_cell(field, record[field]) for field in fields])
+        writer.writerow([_csv_cell(record[field], is_number=field in numeric) for field in fields])
     return out.getvalue()
 
 
@@ -118,9 +115,9 @@ def cell_text(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _csv_cell(field: str, value: Json) -> str:
+def _csv_cell(value: Json, *, is_number: bool) -> str:
     text = cell(cell_text(value))
-    is_text = isinstance(value, str) and field not in _NUMERIC_FIELDS
+    is_text = isinstance(value, str) and not is_number
     return f"'{text}" if is_text and text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 

@@ -29,6 +29,27 @@ def in_json(document: str) -> str:
     return _UNSAFE_IN_JSON.sub(lambda match: "".join(f"\\u{unit:04x}" for unit in _utf16(match[0])), document)
 
 
+def csv_lines(lines: bytes) -> bytes:
+    """`cell` for whole lines of CSV in UTF-8."""
+    return lines if _is_plain(lines) else cell(lines.decode()).encode()
+
+
+def json_lines(lines: bytes) -> bytes:
+    """`in_json` for whole lines of JSON in UTF-8."""
+    return lines if _is_plain(lines) else in_json(lines.decode()).encode()
+
+
+def _is_plain(text: bytes) -> bool:
+    """Whether no byte can be part of an unsafe character; some harmless text (all Arabic) is looked at more closely, too.
+
+    Twenty times as quick as asking the regular expression, which matters for a million lines.
+    """
+    return len(text.translate(None, _SUSPICIOUS)) == len(text)
+
+
+# Controls but for line break and tab, and every first byte of an unsafe character (a test walks through all of them).
+_SUSPICIOUS = bytes([*range(9), *range(11, 32), 0x7F, 0xC2, 0xD8, 0xDB, 0xDC, 0xE0, 0xE1, 0xE2, 0xED, 0xEF, 0xF0, 0xF3])
+
 # The line breaks of a document stand between its tokens; inside strings json.dumps has escaped them already.
 _UNSAFE_IN_JSON = re.compile(f"(?!\n)[{_UNSAFE}]")
 

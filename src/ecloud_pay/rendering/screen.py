@@ -4,14 +4,14 @@ import io
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from ecloud_pay.domain.errors import CannotWrite
 from ecloud_pay.rendering import theme
 from ecloud_pay.rendering.sanitize import visible
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 PIPE_WIDTH = 100_000  # wide enough for any row: a pipe is never wrapped or cut
 
@@ -48,6 +48,11 @@ class Screen:
             self._out.write(text)
             self._out.flush()
 
+    @property
+    def binary(self) -> BinaryIO:
+        """Stdout for bytes; write to it inside `writing_to_stdout`, and flush it at the end."""
+        return self._out.buffer
+
     def show(self, things: "Sequence[RenderableType]") -> None:
         """Rich things for stdout: tables fit the terminal, lines of text are left to it to wrap."""
         if not self._has_color(self._out) and all(map(_is_text, things)):
@@ -69,6 +74,14 @@ class Screen:
     def demo(self) -> None:
         """That nothing on this screen is real: said under --quiet too, because a figure without it could be believed."""
         self._tell("DEMO: sample data in a private PostgreSQL; nothing real is touched.", theme.DEMO)
+
+    def progress_console(self) -> "Console | None":
+        """A Rich console on stderr for something that redraws itself; None where no person watches, or nothing could be redrawn."""
+        if self.is_quiet or not self.notes_reach_a_person or self._environ.get("TERM") == "dumb":
+            return None
+        from rich.console import Console
+
+        return Console(file=self._err, no_color=not self._has_color(self._err), highlight=False, emoji=False)
 
     def _tell(self, text: str, style: str) -> None:
         line = visible(text)

@@ -6,12 +6,13 @@ Around one SELECT the server sees four statements: BEGIN … READ ONLY, the prea
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from sqlalchemy import Connection, Engine, Row, create_engine, event, func, select, text
 from sqlalchemy.pool import NullPool
 
@@ -52,6 +53,17 @@ class Database:
         with translated(), connection:
             columns = connection.execute(self._preamble()).one()
             yield Snapshot(connection, self.tables, _names(columns, "user_columns"), _names(columns, "job_columns"))
+
+    @contextmanager
+    def twin(self, snapshot_name: str, settings: str) -> "Iterator[psycopg.Connection[Any]]":
+        """A bare connection on a snapshot that another one exported, after the statement `settings`; closed with the block.
+
+        Raises psycopg.Error: the caller can do without.
+        """
+        with closing(self._connect()) as connection:
+            connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot_name))
+            connection.execute(settings.encode())
+            yield connection
 
     @cached_property
     def _engine(self) -> Engine:

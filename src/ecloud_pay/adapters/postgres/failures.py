@@ -40,6 +40,8 @@ def translated() -> Iterator[None]:
         if isinstance(error.orig, psycopg.Error):
             raise _of_statement(error.orig) from error
         raise
+    except psycopg.Error as error:
+        raise _of_statement(error) from error
 
 
 @contextmanager

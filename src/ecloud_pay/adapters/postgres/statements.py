@@ -43,8 +43,8 @@ def with_parts(snapshot: Snapshot, payments: FromClause) -> Select[Any]:
             username(snapshot, client).label("client_username"),
             cleaner.c.email.label("cleaner_email"),
             username(snapshot, cleaner).label("cleaner_username"),
-            _optional(job, "service_type", snapshot.job_columns),
-            _optional(job, "property_address", snapshot.job_columns),
+            optional(job, "service_type", snapshot.job_columns),
+            optional(job, "property_address", snapshot.job_columns),
         )
         .select_from(payments)
         .outerjoin(client, client.c.id == payments.c.client_id)
@@ -98,7 +98,7 @@ def refunds_of(snapshot: Snapshot, payment_id: int) -> Select[Any]:
 def matching(snapshot: Snapshot, search: PaymentSearch) -> list[ColumnElement[bool]]:
     """The conditions on payments_payment that `search` asks for; all of them hold together."""
     column = snapshot.tables.payment.c
-    wanted: list[ColumnElement[bool]] = [*_within(column.created_at, search.created), *_within(column.paid_at, search.paid)]
+    wanted: list[ColumnElement[bool]] = [*within(column.created_at, search.created), *within(column.paid_at, search.paid)]
     if search.statuses:
         wanted.append(column.status.in_([status.value for status in search.statuses]))
     if search.job_id is not None:
@@ -139,11 +139,13 @@ def username(snapshot: Snapshot, user: FromClause) -> ColumnElement[Any]:
     return user.c.username if not snapshot.user_columns or "username" in snapshot.user_columns else user.c.email
 
 
-def _optional(table: FromClause, name: str, present: frozenset[str]) -> ColumnElement[Any]:
+def optional(table: FromClause, name: str, present: frozenset[str]) -> ColumnElement[Any]:
+    """A column that a custom table may lack: NULL there."""
     return table.c[name] if not present or name in present else null().label(name)
 
 
-def _within(column: ColumnElement[Any], period: Period) -> list[ColumnElement[bool]]:
+def within(column: ColumnElement[Any], period: Period) -> list[ColumnElement[bool]]:
+    """That the instant in `column` lies in the half-open `period`."""
     wanted = []
     if period.since is not None:
         wanted.append(column >= period.since)

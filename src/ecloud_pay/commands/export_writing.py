@@ -1,0 +1,107 @@
+"""From the snapshot to the disk or to stdout: which format writes what, and what is said about it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ecloud_pay.commands.export_options import Plan
+from ecloud_pay.ports import Exporter
+from ecloud_pay.rendering.lines import CsvLines, JsonArray, JsonLines, Lines
+from ecloud_pay.rendering.progress import CopyProgress
+from ecloud_pay.rendering.screen import writing_to_stdout
+from ecloud_pay.wiring import Wiring
+
+# What turns the refusals of a disk or a pipe into our errors while something is written to it.
+Writing = Callable[[], AbstractContextManager[None]]
+
+
+def export_to_stdout(plan: Plan, wiring: Wiring) -> None:
+    """All rows on stdout. Raises ClosedPipe or CannotWrite."""
+    out = Door([wiring.screen.binary], writing_to_stdout)
+    with wiring.exporter() as exporter:
+        rows = _poured(plan, out, exporter, wiring)
+    with writing_to_stdout():
+        wiring.screen.binary.flush()
+    if not rows:
+        wiring.screen.note(f"No {plan.request.table} match.")
+
+
+def export_to_file(plan: Plan, path: str, wiring: Wiring) -> None:
+    """All rows in the file `path`, with its manifest where one is wanted. Raises CannotWrite."""
+    with wiring.target(path, force=plan.force) as target:
+        door = Door([target.file, *(target.more() for _ in range(plan.jobs - 1))], target.writing)
+        with wiring.exporter() as exporter:
+            rows = _poured(plan, door, exporter, wiring)
+        for part in door.files[1:]:
+            target.join(part)
+        size = target.file.tell()
+        target.commit()
+    wiring.screen.note(f"Wrote {rows:,} {plan.request.table} to {path} ({size:,} bytes).")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where bytes go: one file, or several whose contents will be joined in order."""
+
+    files: list[BinaryIO]
+    writing: Writing
+
+
+def _poured(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring) -> int:
+    """Write everything through `door`; returns the number of rows."""
+    is_watched = plan.path is not None or wiring.screen.width is None
+    expected = exporter.estimate(plan.request) if len(door.files) > 1 or (is_watched and wiring.screen.notes_reach_a_person) else 0
+    with CopyProgress(wiring.screen if is_watched else None, expected) as progress:
+        match plan.format:
+            case _:
+                return _lines(plan, door, exporter, wiring, expected, progress)
+
+
+def _lines(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring, expected: int, progress: CopyProgress) -> int:
+    lines = _lines_of(plan, wiring)
+    sinks = [
+        _LineSink(file, door.writing, lines, progress, head=lines.head if index == 0 else b"") for index, file in enumerate(door.files)
+    ]
+    rows = exporter.copy(plan.request, sinks, expected)
+    sinks[0].finish()
+    return rows
+
+
+def _lines_of(plan: Plan, wiring: Wiring) -> Lines:
+    match plan.format:
+        case "ndjson":
+            return JsonLines()
+        case "json":
+            return JsonArray()
+        case _:
+            # A terminal obeys control characters, whatever was asked for.
+            is_shown = plan.path is None and wiring.screen.width is not None
+            return CsvLines(plan.request.columns, is_raw=not plan.request.is_guarded and not is_shown)
+
+
+class _LineSink:
+    """Writes the lines of one part. The head is held back until the first row: a statement that fails leaves stdout empty."""
+
+    def __init__(self, file: BinaryIO, writing: Writing, lines: Lines, progress: CopyProgress, *, head: bytes) -> None:
+        self._file = file
+        self._writing = writing
+        self._lines = lines
+        self._progress = progress
+        self._head = head
+
+    def __call__(self, lines: bytes, rows: int, /) -> None:
+        written = self._lines.written(lines)
+        self._write(written)
+        self._progress.add(len(written), rows)
+
+    def finish(self) -> None:
+        """What a format has at its end, and the head where no row came."""
+        self._write(self._lines.tail())
+
+    def _write(self, text: bytes) -> None:
+        with self._writing():
+            if self._head:
+                self._file.write(self._head)
+                self._head = b""
+            self._file.write(text)

@@ -1,0 +1,75 @@
+"""How far a long copy is: rows, MB/s and the time that is left, on a terminal's stderr and nowhere else."""
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ecloud_pay.rendering.screen import Screen
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+REDRAWN_EVERY_S = 0.2
+
+
+class CopyProgress:
+    """A line that is redrawn while rows come, and gone afterwards; without a screen nothing is shown.
+
+    `rows_expected` is the planner's guess, and shown as one.
+    """
+
+    def __init__(self, screen: Screen | None, rows_expected: int) -> None:
+        self._bar = None if screen is None else _bar(screen)
+        self._task: TaskID | None = None
+        self._expected = rows_expected
+        self._rows = 0
+        self._bytes = 0
+        self._started = self._drawn = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+            self._task = self._bar.add_task("", total=None, told="")
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def add(self, size: int, rows: int) -> None:
+        """That many more bytes and rows have come."""
+        self._rows += rows
+        self._bytes += size
+        now = time.monotonic()
+        if self._bar is not None and self._task is not None and now - self._drawn >= REDRAWN_EVERY_S:
+            self._drawn = now
+            total = self._expected if self._expected > self._rows else None
+            self._bar.update(self._task, completed=self._rows, total=total, told=self._told(now - self._started))
+            self._bar.refresh()
+
+    def _told(self, elapsed_s: float) -> str:
+        told = f"{self._rows:,} rows · {self._bytes / 1e6 / elapsed_s:,.0f} MB/s"
+        if self._expected <= self._rows:  # the guess was too low, so there is nothing to reckon with
+            return told
+        left_s = elapsed_s * (self._expected - self._rows) / self._rows
+        return f"{told} · about {time_left(left_s)} left"
+
+
+def time_left(seconds: float) -> str:
+    """`7 s`, `2:05 min`, `1:02:09 h`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
+
+
+def _bar(screen: Screen) -> "Progress | None":
+    console = screen.progress_console()
+    if console is None:
+        return None
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = BarColumn(bar_width=24), TextColumn("{task.fields[told]}", markup=False)
+    # Redrawn by hand: a thread of its own would take turns with the copying. Stdout is for data, and none of the bar's business.
+    return Progress(*columns, console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
