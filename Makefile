@@ -9,7 +9,7 @@ LOCKED := $(VENV)/.locked
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types arrows bench lock wheel clean
+.PHONY: help demo test check lint types arrows simulate bench lock wheel clean
 
 help: ## What can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -34,13 +34,16 @@ types: $(READY)
 arrows: $(READY)
 	@$(BIN)/lint-imports --no-cache
 
+simulate: $(READY) ## Long proofs: exports killed at a hundred random moments, by two signals
+	@$(BIN)/python -m pytest -q -s -o addopts="--strict-markers --strict-config" tests/simulation
+
 bench: $(READY) ## Speed beside its peers, in one run
 	@$(BIN)/python -m bench
 
 lock: $(READY) ## Write the lock anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--extra demo --group dev pyproject.toml -o requirements/dev.txt
+		--extra demo --extra xlsx --extra parquet --group dev pyproject.toml -o requirements/dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		pyproject.toml -c requirements/dev.txt -o requirements/run.txt
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "list": "Show payments, newest first.",
     "show": "Show one payment with its job, metadata, refunds and timeline.",
     "export": "Write rows as CSV, NDJSON, JSON, XLSX or Parquet, whole or not at all.",
+    "report": "Say what came in: volume, fees, payouts, refunds, by period or by group.",
     "doctor": "Check settings, database, privileges and files, one line each.",
     "demo": "Look after the private sample database of --demo.",
     "completion": "Print the completion script of a shell.",
@@ -37,6 +38,7 @@ EXIT_CODES = """
 0    done
 1    a bug in ecloud-pay
 2    usage: what was typed makes no sense
+3    finished, and differences were found (export --verify)
 4    not configured or not authorised: a setting, login, privilege, table or extra is missing
 6    not found
 7    busy: another run holds it

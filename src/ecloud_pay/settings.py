@@ -9,11 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ecloud_pay.domain.errors import NotConfigured
 from ecloud_pay.domain.money import CURRENCIES
 from ecloud_pay.env_file import find_env_file, is_open_to_others, read_env_file
 from ecloud_pay.secret import Secret, passwords_in
+
+if TYPE_CHECKING:
+    from ecloud_pay.domain.report import BorneBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting(
         "ECLOUD_PAY_READ_DATABASE_URL",
-        "a replica that list, show and doctor read from instead",
+        "a replica that list, show, export, report and doctor read from instead",
         "postgresql://reader:password@replica.example.com/backend",
         is_secret=True,
     ),
@@ -128,6 +132,20 @@ class Settings:
                 to_do="set it to a code such as usd or eur",
             )
         return code
+
+    @property
+    def refund_borne_by(self) -> "BorneBy | None":
+        """ECLOUD_PAY_REFUND_BORNE_BY; None where nobody has recorded it."""
+        from ecloud_pay.domain.report import BorneBy
+
+        value = self.text("ECLOUD_PAY_REFUND_BORNE_BY")
+        words = ", ".join(BorneBy)
+        if value is not None and value not in list(BorneBy):
+            raise NotConfigured(
+                f"ECLOUD_PAY_REFUND_BORNE_BY is {value!r}, which is none of {words}",
+                to_do=f"set it to one of {words}, or to nothing",
+            )
+        return None if value is None else BorneBy(value)
 
     def table_name(self, name: str) -> str | None:
         """A setting that names a table or schema, known to be a plain identifier (`schema.table` for tables)."""

@@ -7,13 +7,13 @@ is asked for.
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from ecloud_pay import PROGRAM
 from ecloud_pay import settings as settings_module
@@ -23,9 +23,13 @@ from ecloud_pay.rendering.screen import Screen
 from ecloud_pay.settings import Settings
 
 if TYPE_CHECKING:
+    from ecloud_pay.adapters.files.parquet import ParquetFile
     from ecloud_pay.adapters.files.target import Target
+    from ecloud_pay.adapters.files.xlsx import XlsxSheets
     from ecloud_pay.adapters.postgres.engine import Database
     from ecloud_pay.demo.server import ServerFolder
+    from ecloud_pay.domain.export import Column
+    from ecloud_pay.domain.manifest import Digest, Manifest, Verification
     from ecloud_pay.ports import DatabaseFacts, Exporter, PaymentReader, ReportReader
 
 READ_DATABASE = "ECLOUD_PAY_READ_DATABASE_URL"
@@ -125,6 +129,42 @@ class Wiring:
 
         with open_target(path, force=force) as target:
             yield target
+
+    def parquet_file(self, file: BinaryIO, columns: "Sequence[Column]") -> "ParquetFile":
+        """What writes CSV lines as Parquet to `file`. Raises NotConfigured where the extra is missing."""
+        from ecloud_pay.adapters.files.parquet import ParquetFile
+
+        return ParquetFile(file, columns)
+
+    def sheets(self, file: BinaryIO, columns: "Sequence[Column]", *, name: str, path: str | None) -> "AbstractContextManager[XlsxSheets]":
+        """What writes rows as a workbook to `file`, with scratch files beside `path`. Raises NotConfigured without the extra."""
+        from ecloud_pay.adapters.files.xlsx import open_sheets
+
+        return open_sheets(file, columns, self.zone, name=name, path=path)
+
+    def commit(self, targets: "Sequence[Target]") -> None:
+        """Put files in place, in their order, after every one of them is safely on the disk. Raises CannotWrite."""
+        from ecloud_pay.adapters.files.target import commit_all
+
+        commit_all(targets)
+
+    def digest(self, target: "Target") -> "Digest":
+        """What has been written to `target` so far. Raises CannotWrite."""
+        from ecloud_pay.adapters.files.manifest import target_digest
+
+        return target_digest(target)
+
+    def write_manifest(self, target: "Target", manifest: "Manifest") -> None:
+        """Write `manifest` to its own target. Raises CannotWrite."""
+        from ecloud_pay.adapters.files.manifest import write_manifest
+
+        write_manifest(target, manifest)
+
+    def verify(self, path: str) -> "Verification":
+        """Compare the file at `path` with its manifest. Raises NotFound."""
+        from ecloud_pay.adapters.files.manifest import verify
+
+        return verify(path)
 
     def write_text(self, path: str, text: str, *, force: bool) -> None:
         """A small text as the file `path`. Raises CannotWrite."""

@@ -223,8 +223,8 @@ def test_text_that_a_spreadsheet_would_run_is_quoted(starter: str, blanks: str) 
     assert csv_cells(value) == f"'{value}"
 
 
-def test_a_carriage_return_is_written_out_so_that_no_formula_stands_behind_it() -> None:
-    assert csv_cells("\r=1+1") == "\\r=1+1"
+def test_a_carriage_return_is_written_out_behind_the_quote() -> None:
+    assert csv_cells("\r=1+1") == "'\\r=1+1"
 
 
 @pytest.mark.parametrize("text", ["plain", "a=b", "1+1", "a@b.de", "{}", "", "N/A", "'=1", "2025-01-27", "#5", "日本語"])

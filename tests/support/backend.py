@@ -52,6 +52,18 @@ class Backend:
         with psycopg.connect(self.conninfo) as connection:
             return connection.execute(query.encode(), parameters).fetchall()
 
+    def rows_changed(self, statement: str, *parameters: Any) -> int:
+        """Change something as the superuser; the number of rows that were."""
+        with psycopg.connect(self.conninfo, autocommit=True) as connection:
+            return connection.execute(statement.encode(), parameters).rowcount
+
+    @contextmanager
+    def holding(self, statement: str) -> Iterator[None]:
+        """Keep a transaction with `statement` in it open for the length of the block."""
+        with psycopg.connect(self.conninfo) as connection:
+            connection.execute(statement.encode())
+            yield
+
     def with_(self, **changes: str) -> "Backend":
         """The same database with other connection parameters: a role, an address."""
         return Backend(make_conninfo(self.conninfo, **changes), self.shape)

@@ -19,12 +19,16 @@ _QUERY, _PARSE = b"Q", b"P"
 
 
 class Wire:
-    """Serves connections one after another until the block ends; `statements` are the texts that were sent, in order."""
+    """Serves connections until the block ends; `statements` are the texts that were sent, in order.
 
-    def __init__(self, conninfo: str, cut_after: str | None = None) -> None:
+    It cuts the line behind a statement that holds `cut_after`, or once the server has answered with `cut_after_bytes`.
+    """
+
+    def __init__(self, conninfo: str, cut_after: str | None = None, cut_after_bytes: int | None = None) -> None:
         with psycopg.connect(conninfo) as connection:
             self._server_host, self._server_port = connection.info.host, connection.info.port
         self._cut_after = cut_after
+        self._bytes_left = cut_after_bytes
         self.was_cut = False
         self.statements: list[str] = []
 
@@ -41,10 +45,13 @@ class Wire:
         with contextlib.suppress(OSError):  # the door was closed
             while True:
                 client, _ = self._door.accept()
-                with client, self._connect() as server:
-                    threading.Thread(target=_pour, args=(server, client), daemon=True).start()
-                    with contextlib.suppress(OSError):
-                        self._listen(client, server)
+                threading.Thread(target=self._attend, args=(client,), daemon=True).start()
+
+    def _attend(self, client: socket.socket) -> None:
+        with client, self._connect() as server:
+            threading.Thread(target=self._pour, args=(server, client), daemon=True).start()
+            with contextlib.suppress(OSError):
+                self._listen(client, server)
 
     def _connect(self) -> socket.socket:
         if not self._server_host.startswith("/"):
@@ -76,6 +83,18 @@ class Wire:
             self.statements.append(text)
             self.was_cut = self._cut_after is not None and self._cut_after in text
 
+    def _pour(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(CHUNK_BYTES):
+                if self._bytes_left is not None:
+                    data, self._bytes_left = data[: self._bytes_left], max(0, self._bytes_left - len(data))
+                target.sendall(data)
+                if self._bytes_left == 0:
+                    self.was_cut = True
+                    target.shutdown(socket.SHUT_RDWR)
+                    return
+            target.shutdown(socket.SHUT_WR)
+
 
 def _first(buffer: bytes, has_greeted: bool) -> bytes:
     """The first whole message of `buffer`, or nothing. Only what comes before the greeting's end has no type byte."""
@@ -84,10 +103,3 @@ def _first(buffer: bytes, has_greeted: bool) -> bytes:
         return b""
     (size,) = struct.unpack_from("!I", buffer, type_bytes)
     return buffer[: type_bytes + size] if len(buffer) >= type_bytes + size else b""
-
-
-def _pour(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(CHUNK_BYTES):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)

@@ -4,10 +4,13 @@ from typing import Annotated
 
 import typer
 
+from ecloud_pay.commands.export_manifest import verification_lines
 from ecloud_pay.commands.export_options import What, Where, plan
 from ecloud_pay.commands.export_writing import export_to_file, export_to_stdout
 from ecloud_pay.commands.options import command
 from ecloud_pay.commands.selection import Filters
+from ecloud_pay.domain.errors import UsageError
+from ecloud_pay.rendering.errors import DIFFERENCES
 from ecloud_pay.wiring import Wiring
 
 EXAMPLES = """
@@ -43,8 +46,20 @@ def run(
 
     FILE appears under its name when it is whole, readable by you alone; until then, and if anything goes wrong, what was there stays.
     """
+    if verify is not None:
+        _verify(verify, filters, what, where, wiring)
+        return
     asked = plan(filters, what, where, wiring)
     if asked.path is None:
         export_to_stdout(asked, wiring)
     else:
         export_to_file(asked, asked.path, wiring)
+
+
+def _verify(path: str, filters: Filters, what: What, where: Where, wiring: Wiring) -> None:
+    if (filters, what, where) != (Filters(), What(), Where()):
+        raise UsageError("--verify compares a file that is there; no other option of export goes with it")
+    found = wiring.verify(path)
+    wiring.screen.data("".join(f"{line}\n" for line in verification_lines(found)))
+    if found.differences:
+        raise typer.Exit(DIFFERENCES)

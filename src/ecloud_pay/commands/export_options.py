@@ -21,7 +21,7 @@ TABLES = [table.value for table in ExportTable]
 MOST_JOBS = 16
 MOST_JOBS_UNASKED = 4
 
-_FORMS = {"csv": Form.SHEET, "ndjson": Form.DOCUMENTS, "json": Form.DOCUMENTS, "xlsx": Form.TYPED, "parquet": Form.TYPED}
+_FORMS = {"csv": Form.SHEET, "ndjson": Form.DOCUMENTS, "json": Form.DOCUMENTS, "xlsx": Form.VALUES, "parquet": Form.TYPED}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class What:
     )
     table: Annotated[
         str,
-        typer.Option("--table", metavar="TABLE", help=f"{', '.join(TABLES)} (default: payments).", autocompletion=lambda: TABLES),
+        typer.Option("--table", metavar="TABLE", help=f"{', '.join(TABLES)}.", autocompletion=lambda: TABLES),
     ] = "payments"
     fields: Annotated[str | None, typer.Option("--fields", metavar="A,B,…", help="Only these fields; --fields '' lists them.")] = None
     raw: Annotated[bool, typer.Option("--raw", help="CSV text exactly as it is stored, though a spreadsheet may run it.")] = False
@@ -126,7 +126,7 @@ def _processed(what: What, table: ExportTable, wiring: Wiring) -> Period:
     processed = parsing.window(what.processed_since, what.processed_until, options, wiring.zone, wiring.now)
     if processed.is_bounded and table is not ExportTable.REFUNDS:
         raise UsageError("--processed-since and --processed-until go with --table refunds")
-    tell_window("Refunds processed", processed, wiring)
+    tell_window("Refunds", "processed", processed, wiring)
     return processed
 
 

@@ -1,11 +1,14 @@
 """From the snapshot to the disk or to stdout: which format writes what, and what is said about it."""
 
+import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from ecloud_pay.commands.export_manifest import manifest_of
 from ecloud_pay.commands.export_options import Plan
+from ecloud_pay.domain.manifest import manifest_path
 from ecloud_pay.ports import Exporter
 from ecloud_pay.rendering.lines import CsvLines, JsonArray, JsonLines, Lines
 from ecloud_pay.rendering.progress import CopyProgress
@@ -29,15 +32,22 @@ def export_to_stdout(plan: Plan, wiring: Wiring) -> None:
 
 def export_to_file(plan: Plan, path: str, wiring: Wiring) -> None:
     """All rows in the file `path`, with its manifest where one is wanted. Raises CannotWrite."""
-    with wiring.target(path, force=plan.force) as target:
+    with ExitStack() as stack:
+        target = stack.enter_context(wiring.target(path, force=plan.force))
+        beside = stack.enter_context(wiring.target(manifest_path(path), force=plan.force)) if plan.with_manifest else None
         door = Door([target.file, *(target.more() for _ in range(plan.jobs - 1))], target.writing)
         with wiring.exporter() as exporter:
             rows = _poured(plan, door, exporter, wiring)
-        for part in door.files[1:]:
-            target.join(part)
-        size = target.file.tell()
-        target.commit()
-    wiring.screen.note(f"Wrote {rows:,} {plan.request.table} to {path} ({size:,} bytes).")
+            for part in door.files[1:]:
+                target.join(part)
+            size = target.file.tell()
+            if beside is not None:
+                wiring.write_manifest(beside, manifest_of(plan, path, rows, wiring.digest(target), exporter))
+        wiring.commit([target] if beside is None else [target, beside])
+    records = plan.request.table.removesuffix("s") if rows == 1 else plan.request.table
+    wiring.screen.note(f"Wrote {rows:,} {records} to {path} ({size:,} bytes).")
+    if beside is None and os.path.lexists(manifest_path(path)):
+        wiring.screen.warn(f"{manifest_path(path)} is not of this file; export with --manifest to renew it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,10 @@ def _poured(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring) -> int:
     expected = exporter.estimate(plan.request) if len(door.files) > 1 or (is_watched and wiring.screen.notes_reach_a_person) else 0
     with CopyProgress(wiring.screen if is_watched else None, expected) as progress:
         match plan.format:
+            case "parquet":
+                return _parquet(plan, door, exporter, wiring, progress)
+            case "xlsx":
+                return _workbook(plan, door, exporter, wiring, progress)
             case _:
                 return _lines(plan, door, exporter, wiring, expected, progress)
 
@@ -105,3 +119,23 @@ class _LineSink:
                 self._file.write(self._head)
                 self._head = b""
             self._file.write(text)
+
+
+def _parquet(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring, progress: CopyProgress) -> int:
+    with door.writing(), wiring.parquet_file(door.files[0], plan.request.columns) as file:
+
+        def sink(lines: bytes, rows: int, /) -> None:
+            file.write(lines)
+            progress.add(len(lines), rows)
+
+        return exporter.copy(plan.request, [sink], 0)
+
+
+def _workbook(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring, progress: CopyProgress) -> int:
+    name = plan.request.table.capitalize()
+    with door.writing(), wiring.sheets(door.files[0], plan.request.columns, name=name, path=plan.path) as sheets:
+        rows = sheets.write(progress.counted(exporter.rows(plan.request)))
+    if sheets.cut:
+        texts = "1 text was" if sheets.cut == 1 else f"{sheets.cut:,} texts were"
+        wiring.screen.warn(f"{texts} longer than a cell of a spreadsheet may be and ends in a mark; CSV holds all of it.")
+    return rows

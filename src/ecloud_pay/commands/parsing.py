@@ -66,9 +66,14 @@ def person(text: str | None, option: str) -> int | str | None:
     return text
 
 
+def instant(text: str | None, option: str, zone: tzinfo, now: datetime) -> datetime | None:
+    """The instant at which what a date names begins."""
+    return None if text is None else _or_usage(option, lambda: parse_instant(text, zone, now))
+
+
 def window(since: str | None, until: str | None, options: tuple[str, str], zone: tzinfo, now: datetime) -> Period:
     """The half-open window that two date options make."""
-    begins, ends = (_instant(text, option, zone, now) for text, option in zip((since, until), options, strict=True))
+    begins, ends = (instant(text, option, zone, now) for text, option in zip((since, until), options, strict=True))
     try:
         return Period(begins, ends)
     except BackwardPeriod as error:
@@ -125,10 +130,6 @@ def field_names(text: str, known: Sequence[str]) -> list[str]:
     if not names:
         raise UsageError("--fields: no field is named", to_do=f"Known: {', '.join(known)}")
     return [one_of(name, known, "--fields", "field") for name in names]
-
-
-def _instant(text: str | None, option: str, zone: tzinfo, now: datetime) -> datetime | None:
-    return None if text is None else _or_usage(option, lambda: parse_instant(text, zone, now))
 
 
 def _or_usage(option: str, parse: Callable[[], _T]) -> _T:

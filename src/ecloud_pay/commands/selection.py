@@ -63,14 +63,14 @@ def payment_search(filters: Filters, wiring: Wiring, created: str = "Payments") 
     )
     if search.min_amount is not None and search.max_amount is not None and search.min_amount > search.max_amount:
         raise UsageError(f"--min-amount {filters.min_amount} is above --max-amount {filters.max_amount}")
-    tell_window(f"{created} created", search.created, wiring)
-    tell_window("Payments paid", search.paid, wiring)
+    tell_window(created, "created", search.created, wiring)
+    tell_window("Payments", "paid", search.paid, wiring)
     return search
 
 
-def tell_window(what: str, period: Period, wiring: Wiring) -> None:
+def tell_window(what: str, verb: str, period: Period, wiring: Wiring) -> None:
     """Say which window was meant: to a person, and to a log with -v. That it is empty is said in any case."""
     if period.is_bounded and (wiring.screen.notes_reach_a_person or wiring.choices.verbose):
-        wiring.screen.note(f"{what} {period_text(period, wiring.zone)}.")
+        wiring.screen.note(f"{what} {verb} {period_text(period, wiring.zone)}.")
     if period.is_empty:
-        wiring.screen.note(f"{what} in an empty window: its end is left out.")
+        wiring.screen.note(f"The window in which they were {verb} is empty: its end is left out.")

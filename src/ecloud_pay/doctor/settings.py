@@ -11,7 +11,6 @@ from ecloud_pay.domain.reference import is_email
 from ecloud_pay.settings import TABLE, Setting, Settings
 
 GROUP = "Settings"
-BORNE_BY = ("proportional", "platform", "cleaner")
 # What a restricted key must be allowed, in the words of Stripe's Dashboard.
 SCOPES = "PaymentIntents read, Charges and Refunds write, Disputes read, Balance read, Payouts read, Events read"
 
@@ -118,10 +117,6 @@ def _fee_rate(settings: Settings) -> str:
     return "" if rate.is_finite() and 0 <= rate < 1 else "it is not between 0 and 1"
 
 
-def _borne_by(settings: Settings) -> str:
-    return "" if settings.text("ECLOUD_PAY_REFUND_BORNE_BY") in BORNE_BY else f"it is none of {', '.join(BORNE_BY)}"
-
-
 def _alert_urls(settings: Settings) -> str:
     urls = settings.secret("ECLOUD_PAY_ALERT_URLS")
     words = re.split(r"[\s,]+", urls.reveal()) if urls else []
@@ -153,7 +148,7 @@ _PROBLEMS: dict[str, Callable[[Settings], str]] = {
     "ECLOUD_PAY_TZ": _raises(lambda settings: settings.zone),
     "ECLOUD_PAY_CURRENCY": _raises(lambda settings: settings.currency),
     "ECLOUD_PAY_FEE_RATE": _fee_rate,
-    "ECLOUD_PAY_REFUND_BORNE_BY": _borne_by,
+    "ECLOUD_PAY_REFUND_BORNE_BY": _raises(lambda settings: settings.refund_borne_by),
     "ECLOUD_PAY_DB_TIMEZONE": _raises(lambda settings: settings.database_zone),
     "ECLOUD_PAY_SCHEMA": _raises(lambda settings: settings.table_name("ECLOUD_PAY_SCHEMA")),
     "ECLOUD_PAY_USER_TABLE": _raises(lambda settings: settings.table_name("ECLOUD_PAY_USER_TABLE")),

@@ -33,12 +33,13 @@ class Form(StrEnum):
     """How the server writes rows.
 
     SHEET: CSV for people, dates in their zone, `N/A` for absence. DOCUMENTS: a JSON document a line. TYPED: CSV for a program that
-    knows the types, instants in UTC, nothing for absence.
+    knows the types, instants in UTC, nothing for absence. VALUES: Python's own objects, of no text at all.
     """
 
     SHEET = "sheet"
     DOCUMENTS = "documents"
     TYPED = "typed"
+    VALUES = "values"
 
 
 @dataclass(frozen=True, slots=True)

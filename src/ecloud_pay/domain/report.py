@@ -5,15 +5,16 @@ Figures are exact decimals of the columns; `amount()` says what such a figure is
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from ecloud_pay.domain.money import Amount, MixedCurrencies, Money, recorded, share
+from ecloud_pay.domain.money import COLUMN_DECIMALS, Amount, MixedCurrencies, Money, exponent, recorded, screen_decimals, share
 from ecloud_pay.domain.payment import Person
 from ecloud_pay.domain.period import Period
+from ecloud_pay.domain.search import PaymentSearch
 from ecloud_pay.domain.spans import Every, Span
 
 NOTHING = Decimal("0.00")
@@ -44,6 +45,28 @@ class BorneBy(StrEnum):
     PROPORTIONAL = "proportional"
     PLATFORM = "platform"
     CLEANER = "cleaner"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What a report is asked for. `window` is bounded on both sides; `spans` are its periods, none where it is broken down `by` a group.
+
+    `search` filters the payments that every figure is made of, refunds through their payment; its `created` is open, since `window`
+    says it. `preceding` is the period just before the first one, where there is one to compare with. `top` cuts the groups.
+    """
+
+    window: Period
+    basis: Basis
+    main_currency: str
+    as_of: datetime
+    search: PaymentSearch = field(default_factory=PaymentSearch)
+    borne_by: BorneBy | None = None
+    every: Every | None = None
+    spans: tuple[Span, ...] = ()
+    preceding: Span | None = None
+    by: By | None = None
+    top: int | None = None
+    before: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +244,25 @@ class StatementLine:
     owed: Owed
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Whence one figure of a report's totals comes: the rows behind it, by their ids.
+
+    `name` is the field of Figures, or the status of a Booked row. `ids` are the refunds' ids for `refunds` and the payments' for all
+    else: every one of them, or none where there are more than anybody reads. `sql` is what psql runs to find all of them.
+    """
+
+    name: str
+    currency: str
+    count: int
+    ids: tuple[int, ...]
+    sql: str
+
+
 def share_of_fee(fee: Money, amount: Money, refunded: Money) -> Money:
-    """The part of `fee` that a cumulative refund of `refunded` out of `amount` takes back, rounded half up to the minor unit.
+    """The part of `fee` that a cumulative refund of `refunded` out of `amount` takes back, rounded half up.
+
+    Rounded to what the column holds and Stripe moves: a cent, a yen, a whole króna, ten fils.
 
     A further refund takes back the share of the new cumulative refund less what was taken back before, so that after a full refund
     exactly the fee is gone. Nothing where the amount is nothing.
@@ -231,8 +271,17 @@ def share_of_fee(fee: Money, amount: Money, refunded: Money) -> Money:
         return Money(0, fee.currency)
     if not fee.currency == amount.currency == refunded.currency:
         raise MixedCurrencies(amount.currency, fee.currency if fee.currency != amount.currency else refunded.currency)
-    doubled = 2 * fee.amount_minor * refunded.amount_minor + amount.amount_minor
-    return Money(doubled // (2 * amount.amount_minor), fee.currency)
+    step = 10 ** (exponent(fee.currency) - min(screen_decimals(fee.currency), COLUMN_DECIMALS))  # in minor units
+    doubled = 2 * fee.amount_minor * refunded.amount_minor + step * amount.amount_minor
+    return Money(doubled // (2 * step * amount.amount_minor) * step, fee.currency)
+
+
+def added_up(figures: Iterable[Figures]) -> list[Figures]:
+    """One for each currency: the sum of those of that currency."""
+    sums: dict[str, Figures] = {}
+    for one in figures:
+        sums[one.currency] = sums[one.currency] + one if one.currency in sums else one
+    return list(sums.values())
 
 
 def in_order(figures: Iterable[Figures], main_currency: str) -> tuple[Figures, ...]:
@@ -244,7 +293,9 @@ def _sum(name: str, ours: Any, theirs: Any) -> Any:
     if name == "currency":
         return ours
     if name == "largest":
-        return max((one for one in (ours, theirs) if one is not None), default=None)
+        known = [one for one in (ours, theirs) if one is not None]
+        # NaN is in no order: where it is among the figures, it is the answer.
+        return next((one for one in known if one.is_nan()), None) or max(known, default=None)
     if ours is None or theirs is None:
         return None
     return ours + theirs

@@ -67,6 +67,13 @@ def spans(since: datetime, until: datetime, every: Every, zone: tzinfo) -> Itera
         since = end
 
 
+def span_preceding(first: Span, every: Every, zone: tzinfo) -> Span | None:
+    """The whole day, week, … just before `first`; None where `first` begins in the middle of one, and could not be compared with it."""
+    if span_around(first.since, every, zone).since != first.since:
+        return None
+    return span_around(first.since - timedelta(microseconds=1), every, zone)
+
+
 def days_between(since: datetime, until: datetime, zone: tzinfo) -> int | None:
     """How many local days `[since, until)` is; None where it does not begin and end at the beginning of a day."""
     first, last = (instant.astimezone(zone).date() for instant in (since, until))

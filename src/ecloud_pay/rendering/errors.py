@@ -9,6 +9,7 @@ from ecloud_pay.rendering.sanitize import visible
 DONE = 0
 BUG = 1
 USAGE = 2
+DIFFERENCES = 3
 CLOSED_PIPE = 141
 EXIT_CODES: dict[type[EcloudPayError], int] = {UsageError: USAGE, NotConfigured: 4, NotFound: 6, Busy: 7, CannotWrite: 74, Unavailable: 75}
 LONGEST_LINE = 400  # characters; what was typed may be quoted, and it may be a megabyte

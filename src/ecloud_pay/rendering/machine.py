@@ -116,9 +116,9 @@ def cell_text(value: Json) -> str:
 
 
 def _csv_cell(value: Json, *, is_number: bool) -> str:
-    text = cell(cell_text(value))
-    is_text = isinstance(value, str) and not is_number
-    return f"'{text}" if is_text and text.lstrip(" ").startswith(_FORMULA_STARTS) else text
+    text = cell_text(value)
+    is_run = isinstance(value, str) and not is_number and text.lstrip(" ").startswith(_FORMULA_STARTS)
+    return f"'{cell(text)}" if is_run else cell(text)
 
 
 def _job(job: Job | None) -> Json:

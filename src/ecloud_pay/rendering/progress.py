@@ -1,8 +1,9 @@
 """How far a long copy is: rows, MB/s and the time that is left, on a terminal's stderr and nowhere else."""
 
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from ecloud_pay.rendering.screen import Screen
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 REDRAWN_EVERY_S = 0.2
+
+_Row = TypeVar("_Row")
 
 
 class CopyProgress:
@@ -47,8 +50,16 @@ class CopyProgress:
             self._bar.update(self._task, completed=self._rows, total=total, told=self._told(now - self._started))
             self._bar.refresh()
 
+    def counted(self, rows: Iterable[_Row]) -> Iterator[_Row]:
+        """`rows`, counted one by one as they pass."""
+        for row in rows:
+            yield row
+            self.add(0, 1)
+
     def _told(self, elapsed_s: float) -> str:
-        told = f"{self._rows:,} rows · {self._bytes / 1e6 / elapsed_s:,.0f} MB/s"
+        told = f"{self._rows:,} rows"
+        if self._bytes:
+            told += f" · {self._bytes / 1e6 / elapsed_s:,.0f} MB/s"
         if self._expected <= self._rows:  # the guess was too low, so there is nothing to reckon with
             return told
         left_s = elapsed_s * (self._expected - self._rows) / self._rows

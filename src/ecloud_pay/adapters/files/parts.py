@@ -1,6 +1,7 @@
 """Part files: what is being written, beside the place where it will be, until it is whole.
 
-    .payments.csv.5f0c1d2e9a7b4836.part     0600, locked by its writer; the kernel lets go of the lock when the writer dies
+    .payments.csv.5f0c1d2e9a7b4836.part      0600, locked by its writer; the kernel lets go of the lock when the writer dies
+    .payments.xlsx.91b3770e25c4fd08.part/    0700, locked likewise: a folder for what a library needs in between
 
 So a part whose lock can be taken was left by a writer that was killed, and whoever writes under the same name next removes it.
 """
@@ -11,9 +12,12 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import sys
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 SUFFIX = ".part"
@@ -70,20 +74,27 @@ class Part:
 
 def create_part(folder: int, final_name: str) -> Part:
     """A new part of `final_name` in the open folder. Raises OSError."""
-    prefix = _prefix(folder, final_name)
-    for _ in range(_ATTEMPTS):
-        name = f"{prefix}{secrets.token_hex(RANDOM_BYTES)}{SUFFIX}"
-        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    return Part(folder, *_create(folder, final_name, _make_file))
+
+
+@contextmanager
+def open_scratch(path: str | None) -> Iterator[str]:
+    """A private folder beside the file `path`, or where temporary files go, for the length of the block. Raises OSError.
+
+    It is as a part file is: locked, gone at the end in any case, and swept away by the next one if we are killed.
+    """
+    path = path or os.path.join(tempfile.gettempdir(), "ecloud-pay.scratch")
+    beside, final_name = os.path.dirname(path) or ".", os.path.basename(path)
+    folder = os.open(beside, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        sweep_parts(folder, final_name)
+        name, descriptor = _create(folder, final_name, _make_folder)
         try:
-            os.fchmod(descriptor, 0o600)  # whatever the umask took away
-            is_ours = _lock(descriptor) and os.fstat(descriptor).st_nlink > 0
-        except BaseException:
+            yield os.path.join(beside, name)
+        finally:
             _remove(folder, name, descriptor)
-            raise
-        if is_ours:
-            return Part(folder, name, descriptor)
-        _remove(folder, name, descriptor)
-    raise OSError(errno.EBUSY, "its part files are being removed by another program")
+    finally:
+        os.close(folder)
 
 
 def sweep_parts(folder: int, final_name: str) -> None:
@@ -139,15 +150,60 @@ def _prefix(folder: int, final_name: str) -> str:
     return f".{final_name}."
 
 
-def _remove_if_dead(folder: int, name: str) -> None:
+def _create(folder: int, final_name: str, make: Callable[[int, str], int | None]) -> tuple[str, int]:
+    """The name and the locked descriptor of what `make` makes."""
+    prefix = _prefix(folder, final_name)
+    for _ in range(_ATTEMPTS):
+        name = f"{prefix}{secrets.token_hex(RANDOM_BYTES)}{SUFFIX}"
+        descriptor = make(folder, name)
+        if descriptor is None:
+            continue
+        try:
+            is_ours = _lock(descriptor) and _is_still_there(folder, name, descriptor)
+        except BaseException:
+            _remove(folder, name, descriptor)
+            raise
+        if is_ours:
+            return name, descriptor
+        _remove(folder, name, descriptor)
+    raise OSError(errno.EBUSY, "its part files are being removed by another program")
+
+
+def _make_file(folder: int, name: str) -> int:
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    os.fchmod(descriptor, 0o600)  # whatever the umask took away
+    return descriptor
+
+
+def _make_folder(folder: int, name: str) -> int | None:
+    os.mkdir(name, 0o700, dir_fd=folder)
     try:
-        descriptor = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        os.chmod(name, 0o700, dir_fd=folder)
+        return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except FileNotFoundError:  # swept away already
+        return None
+
+
+def _is_still_there(folder: int, name: str, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(name, dir_fd=folder, follow_symlinks=False), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _remove_if_dead(folder: int, name: str) -> None:
+    flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        try:
+            descriptor = os.open(name, os.O_RDWR | flags, dir_fd=folder)
+        except IsADirectoryError:
+            descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | flags, dir_fd=folder)
     except OSError:
         return
     try:
         if _looks_like_ours(os.fstat(descriptor)):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(name, dir_fd=folder)
+            _erase(folder, name, descriptor)
     except OSError:  # its writer lives, or there are no locks here and nobody can tell
         pass
     finally:
@@ -155,7 +211,8 @@ def _remove_if_dead(folder: int, name: str) -> None:
 
 
 def _looks_like_ours(found: os.stat_result) -> bool:
-    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o177
+    is_private = not found.st_mode & 0o077 and found.st_uid == os.geteuid()
+    return is_private and (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode))
 
 
 def _lock(descriptor: int) -> bool:
@@ -171,5 +228,12 @@ def _lock(descriptor: int) -> bool:
 
 def _remove(folder: int, name: str, descriptor: int) -> None:
     with suppress(OSError):
-        os.unlink(name, dir_fd=folder)
+        _erase(folder, name, descriptor)
     os.close(descriptor)
+
+
+def _erase(folder: int, name: str, descriptor: int) -> None:
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
+    else:
+        os.unlink(name, dir_fd=folder)

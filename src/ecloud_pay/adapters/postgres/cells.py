@@ -65,6 +65,8 @@ class Cells:
         match self._form:
             case Form.SHEET:
                 return func.date_trunc("second", func.timezone(self._zone, aware))
+            case Form.VALUES:
+                return aware
             case Form.TYPED:
                 return cast(func.timezone("UTC", aware), Text).concat("+00")
             case Form.DOCUMENTS:

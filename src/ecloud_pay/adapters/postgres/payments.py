@@ -75,8 +75,8 @@ class _RowReader:
         return Payment(
             id=row.id,
             job=None if row.job_id is None else Job(row.job_id, row.service_type or None, row.property_address or None),
-            client=_person(row.client_id, row.client_email, row.client_username),
-            cleaner=_person(row.cleaner_id, row.cleaner_email, row.cleaner_username),
+            client=person(row.client_id, row.client_email, row.client_username),
+            cleaner=person(row.cleaner_id, row.cleaner_email, row.cleaner_username),
             amount=money(row.amount),
             platform_fee=money(row.platform_fee),
             cleaner_payout=money(row.cleaner_payout),
@@ -115,7 +115,7 @@ class _RowReader:
             reason=row.reason or None,
             status=row.status or None,
             stripe_refund_id=row.stripe_refund_id or None,
-            requested_by=_person(row.requested_by_id, row.email, row.username),
+            requested_by=person(row.requested_by_id, row.email, row.username),
             created_at=self._instant(row.created_at),
             processed_at=self._instant(row.processed_at),
         )
@@ -131,7 +131,8 @@ class _RowReader:
 _NOTHING = Decimal("0.00")  # refund_amount alone is nullable (in the documented shape): NULL says that nothing came back
 
 
-def _person(person_id: int | None, email: str | None, username: str | None) -> Person | None:
+def person(person_id: int | None, email: str | None, username: str | None) -> Person | None:
+    """Whom an id and the columns beside it name; None where there is no id."""
     if person_id is None:
         return None
     # Both absent where the user's row is gone; where only the username is, the e-mail stands in for it.
