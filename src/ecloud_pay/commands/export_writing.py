@@ -136,6 +136,6 @@ def _workbook(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring, progre
     with door.writing(), wiring.sheets(door.files[0], plan.request.columns, name=name, path=plan.path) as sheets:
         rows = sheets.write(progress.counted(exporter.rows(plan.request)))
     if sheets.cut:
-        texts = "1 text was" if sheets.cut == 1 else f"{sheets.cut:,} texts were"
-        wiring.screen.warn(f"{texts} longer than a cell of a spreadsheet may be and ends in a mark; CSV holds all of it.")
+        texts, end = ("1 text", "ends") if sheets.cut == 1 else (f"{sheets.cut:,} texts", "end")
+        wiring.screen.warn(f"{texts} too long for a cell of a spreadsheet {end} in a mark; CSV holds all of it.")
     return rows
