@@ -62,7 +62,8 @@ def create_ledger(server: str, shape: str) -> Backend:
     backend.run("TRUNCATE payments_refund, payments_transaction, payments_payment")
     with psycopg.connect(backend.conninfo, autocommit=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        _fill(connection, Random(5), shape)
+        with connection.transaction(), connection.pipeline():
+            _fill(connection, Random(5), shape)
         connection.execute("ANALYZE")
     return backend
 

@@ -23,10 +23,10 @@ EXAMPLES = """
 ecloud-pay report
 ecloud-pay report --daily --date 2025-01-26 --tz Europe/Berlin
 ecloud-pay report --monthly --by cleaner --top 10 --compare year
-ecloud-pay report --since 2025-01 --until 2025-07 --every month --format html -o half-year.html
+ecloud-pay report --since 2025-01 --until 2025-07 --every month --format html -o h1.html
 ecloud-pay report --since last-week --until this-week --by status
 ecloud-pay report --monthly --by cleaner --owed --csv > owed.csv
-ecloud-pay report --statement --cleaner cleaner1@test.com --monthly --format html -o statement.html
+ecloud-pay report --statement --cleaner cleaner1@test.com --monthly -o statement.txt
 ecloud-pay report --daily --explain
 """
 

@@ -111,7 +111,8 @@ def _between(filters: Filters, wiring: Wiring) -> Period:
     zone, now = wiring.zone, wiring.now
     if filters.since is None:
         return last_days(DEFAULT_DAYS, zone, now)
-    return parsing.window(filters.since, filters.until or "now", ("--since", "--until"), zone, now)
+    until = "now" if filters.until is None else filters.until
+    return parsing.window(filters.since, until, ("--since", "--until"), zone, now)
 
 
 def _cut(window: Period, every: Every, wiring: Wiring) -> tuple[Span, ...]:

@@ -30,6 +30,7 @@ from ecloud_pay.domain.payment import Person
 from ecloud_pay.domain.period import Period
 from ecloud_pay.domain.report import (
     NOTHING,
+    Basis,
     Booked,
     BorneBy,
     By,
@@ -73,6 +74,8 @@ class PostgresReporter:
         return _greatest_first([Booked(**row) for row in rows], lambda one: (one.status,), lambda one: one.amount, request.main_currency)
 
     def undated(self, request: ReportRequest) -> int:
+        if request.basis is Basis.CREATED:
+            return 0
         return sum(figures.undated for figures in self._totals(request, request.window))
 
     def owed(self, request: ReportRequest) -> list[Owed]:
