@@ -411,3 +411,12 @@ def test_the_window_is_told_with_v_in_the_tables_own_words(console: Console, bac
     result = console("export", "--table", "refunds", "--since", "2025-05-04", "--processed-until", "2026-01", "-v", on=backend)
     assert "Refunds created from 2025-05-04 00:00:00 UTC.\n" in result.err
     assert "Refunds processed until before 2026-01-01 00:00:00 UTC.\n" in result.err
+
+
+def test_debug_shows_the_statement_and_not_what_was_searched_for(console: Console, backend: Backend, tmp_path: Path) -> None:
+    arguments = ("--debug", "export", "--client", "client1@test.com", "--min-amount", "12.34", "-o", "a.csv", "--jobs", "2", "--manifest")
+    result = console(*arguments, on=backend)
+    assert result.code == 0
+    assert "debug: sent: COPY (SELECT payments_payment.id AS id, " in result.err
+    assert "client1@test.com" not in result.err
+    assert "12.34" not in result.err

@@ -307,12 +307,12 @@ def test_an_e_mail_that_several_users_share_is_refused_with_their_ids(console: C
 def test_explain_tells_the_ids_and_a_query_that_runs(console: Console, backend: Backend) -> None:
     explained = report(console, backend, *SPRING, "--json", "--explain").json["explained"]
     found = {(one["figure"], one["currency"]): one for one in explained}
-    assert found["gross", "usd"]["ids"] == [5, 11, 12]
+    assert found["gross_volume", "usd"]["ids"] == [5, 11, 12]
     assert found["failed", "usd"]["ids"] == [7]
     assert found["refunds", "usd"]["ids"] == [1]
     assert ("failed", "jpy") not in found
     with psycopg.connect(backend.conninfo, options="-c TimeZone=Asia/Tokyo") as connection:
-        cursor = connection.execute(found["gross", "usd"]["sql"].encode())
+        cursor = connection.execute(found["gross_volume", "usd"]["sql"].encode())
         assert cursor.nextset()
         assert [key for (key,) in cursor.fetchall()] == [5, 11, 12]
     text = report(console, backend, *SPRING, "--format", "text", "--explain").out

@@ -314,7 +314,7 @@ def test_ids_that_are_too_many_to_list_are_null() -> None:
         "schema": "ecloud-pay/report-explained/1",
         "figures": [
             {"figure": "payments", "currency": "usd", "count": 2, "ids": [5, 7], "sql": "SELECT 1;"},
-            {"figure": "gross", "currency": None, "count": 1200, "ids": None, "sql": "SELECT 2;"},
+            {"figure": "gross_volume", "currency": None, "count": 1200, "ids": None, "sql": "SELECT 2;"},
         ],
     }
 

@@ -15,11 +15,11 @@ from ecloud_pay.wiring import Wiring
 
 EXAMPLES = """
 ecloud-pay export --csv > payments.csv
-ecloud-pay export --csv -o payments.csv --since last-month --until this-month --status succeeded
+ecloud-pay export -o october.csv --since 2025-10 --until 2025-11 --status succeeded
 ecloud-pay export --ndjson -o payments.ndjson --jobs 2 --manifest
 ecloud-pay export --verify payments.ndjson
-ecloud-pay export --xlsx -o october.xlsx --paid-since 2025-10 --paid-until 2025-11 --tz Europe/Berlin
-ecloud-pay export --table refunds --processed-since 7d --fields id,payment_id,amount,currency,processed_at
+ecloud-pay export --xlsx -o paid.xlsx --paid-since last-month --tz Europe/Berlin
+ecloud-pay export --table refunds --processed-since 7d --fields id,payment_id,amount
 ecloud-pay export --parquet -o payments.parquet --force
 """
 
@@ -35,11 +35,11 @@ def run(
         str | None, typer.Option("--verify", metavar="FILE", help="Compare FILE with FILE.manifest.json; exit 3 if they differ.")
     ] = None,
 ) -> None:
-    """Write payments, transactions, refunds or accounts as CSV, NDJSON, JSON, XLSX or Parquet, in ascending id.
+    """Write rows as CSV, NDJSON, JSON, XLSX or Parquet, whole or not at all.
 
-    All rows are of one READ ONLY snapshot. CSV and XLSX have the eleven columns of the payments sheet unless --fields says otherwise,
-    dates in --tz; NDJSON, JSON and Parquet have every field, instants in UTC. In CSV, text that a spreadsheet would run as a formula
-    gets a leading '.
+    Payments, or with --table transactions, refunds or accounts, in ascending id, all of one READ ONLY snapshot. CSV and XLSX have the
+    eleven columns of the payments sheet unless --fields says otherwise, dates in --tz; NDJSON, JSON and Parquet have every field,
+    instants in UTC. In CSV, text that a spreadsheet would run as a formula gets a leading '.
 
     --since and --until are the table's own created_at; every other filter selects payments, and with them their transactions and
     refunds, and the accounts of their cleaners.

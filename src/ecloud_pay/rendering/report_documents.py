@@ -87,7 +87,7 @@ def explained_document(explained: Sequence[Explained]) -> Document:
     """Whence each figure comes; `ids` is null where there are more than anybody reads."""
     figures: list[Json] = [
         {
-            "figure": one.name,
+            "figure": _EXPLAINED_NAMES.get(one.name, one.name),
             "currency": one.currency or None,
             "count": one.count,
             "ids": list(one.ids) if one.ids or not one.count else None,
@@ -97,6 +97,13 @@ def explained_document(explained: Sequence[Explained]) -> Document:
     ]
     return {"schema": EXPLAINED_SCHEMA, "figures": figures}
 
+
+# What the domain calls otherwise than the documents do.
+_EXPLAINED_NAMES = {
+    "gross": "gross_volume",
+    "unknown": "unknown_status",
+    "refunds_without_row_undated": "refunds_without_row_or_date",
+}
 
 # --- Parts
 

@@ -58,8 +58,9 @@ class PostgresExporter:
     def estimate(self, request: ExportRequest) -> int:
         """How many rows the planner expects."""
         explain = f"EXPLAIN (FORMAT JSON) {bound(self._select(request, KeyRange()), self._connection)}"
-        [[plan]] = self._connection.exec_driver_sql(explain.replace("%", "%%")).scalars()
-        return int(plan["Plan"]["Plan Rows"])
+        # Past SQLAlchemy, whose log would show what was searched for.
+        [[plan]] = driver(self._connection).execute(explain.encode()).fetchall()
+        return int(plan[0]["Plan"]["Plan Rows"])
 
     def totals(self, request: ExportRequest) -> list[Total]:
         """What the rows come to per currency and status."""
@@ -117,7 +118,9 @@ class PostgresExporter:
         return [KeyRange()] if low is None else key_ranges(low, high, parts)
 
     def _copy_statement(self, request: ExportRequest, keys: KeyRange) -> bytes:
-        rows = bound(self._select(request, keys), self._connection)
+        statement = self._select(request, keys)
+        _log.debug("sent: COPY (%s)", " ".join(str(statement.compile(dialect=self._connection.dialect)).split()))
+        rows = bound(statement, self._connection)
         return f"COPY ({rows}) TO STDOUT WITH ({_COPY_OPTIONS[request.form]})".encode()
 
     def _select(self, request: ExportRequest, keys: KeyRange) -> Select[Any]:
