@@ -6,6 +6,7 @@ A command's module is imported when that command is called; `--help` gets by wit
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
@@ -139,7 +140,7 @@ def main() -> NoReturn:
     sys.stdout = open(sys.stdout.fileno(), "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     code = run(sys.argv[1:])
-    _flush(code)
+    _leave(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -255,10 +256,13 @@ def _print(text: str, *, to_stderr: bool = False) -> None:
         sys.stdout.flush()
 
 
-def _flush(code: int) -> NoReturn:
-    """Leave with `code`; a closed pipe that only shows up now must not become a complaint of the interpreter."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+def _leave(code: int) -> NoReturn:
+    """End the process with `code`; a closed pipe that only shows up now must not become a complaint of the interpreter.
+
+    The kernel ends it, without Python taking all its modules apart first: that takes a quarter of the time of a whole `list`, and by
+    now everything that had to be closed, written or removed is.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)

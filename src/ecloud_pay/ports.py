@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ecloud_pay.domain.export import ExportRequest, Total
 from ecloud_pay.domain.payment import Payment, PaymentFile, Person
 from ecloud_pay.domain.reference import Reference
-from ecloud_pay.domain.report import Booked, Explained, Owed, Report, ReportRequest, StatementLine
 from ecloud_pay.domain.search import PaymentSearch
+
+if TYPE_CHECKING:  # who only lists payments need not load what the other commands speak of
+    from ecloud_pay.domain.export import ExportRequest, Total
+    from ecloud_pay.domain.report import Booked, Explained, Owed, Report, ReportRequest, StatementLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +36,19 @@ class Exporter(Protocol):
     as_of: datetime
     snapshot_name: str
 
-    def estimate(self, request: ExportRequest) -> int:
+    def estimate(self, request: "ExportRequest") -> int:
         """How many rows the planner expects."""
 
-    def totals(self, request: ExportRequest) -> Sequence[Total]:
+    def totals(self, request: "ExportRequest") -> "Sequence[Total]":
         """What the rows come to per currency and status."""
 
-    def copy(self, request: ExportRequest, sinks: Sequence[Sink], rows_expected: int) -> int:
+    def copy(self, request: "ExportRequest", sinks: Sequence[Sink], rows_expected: int) -> int:
         """Pour the rows into `sinks`, whose parts in order are the whole; returns how many rows there were.
 
         The first sink gets the rows of the lowest ids. As many are used as pay off for `rows_expected`.
         """
 
-    def rows(self, request: ExportRequest) -> Iterator[Sequence[object]]:
+    def rows(self, request: "ExportRequest") -> Iterator[Sequence[object]]:
         """The rows as Python's values, fetched bit by bit."""
 
 
@@ -63,25 +65,25 @@ class PaymentReader(Protocol):
 class ReportReader(Protocol):
     """Sums up one READ ONLY snapshot. Raises NotConfigured or Unavailable."""
 
-    def report(self, request: ReportRequest) -> Report:
+    def report(self, request: "ReportRequest") -> "Report":
         """The figures of the window and of its periods or groups. By status: see `booked`."""
 
-    def booked(self, request: ReportRequest) -> Sequence[Booked]:
+    def booked(self, request: "ReportRequest") -> "Sequence[Booked]":
         """What the rows say by status, the status with the most in the main currency first."""
 
-    def owed(self, request: ReportRequest) -> Sequence[Owed]:
+    def owed(self, request: "ReportRequest") -> "Sequence[Owed]":
         """A line per cleaner and currency, the cleaner with the most in the main currency first; the rows without a cleaner are one."""
 
-    def undated(self, request: ReportRequest) -> int:
+    def undated(self, request: "ReportRequest") -> int:
         """How many succeeded payments of the window say no paid_at, so that `owed` and `statement` by that leave them out."""
 
     def cleaners(self, who: int | str) -> Sequence[Person]:
         """Whom an id or an e-mail means: nobody, one, or everybody who shares that e-mail."""
 
-    def statement(self, request: ReportRequest, cleaner: Person) -> Sequence[StatementLine]:
+    def statement(self, request: "ReportRequest", cleaner: Person) -> "Sequence[StatementLine]":
         """The succeeded payments of that cleaner, one by one, by date."""
 
-    def explain(self, request: ReportRequest) -> Sequence[Explained]:
+    def explain(self, request: "ReportRequest") -> "Sequence[Explained]":
         """Whence each figure of the totals comes, zeros aside; by status, each line of `booked`."""
 
 
