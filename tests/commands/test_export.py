@@ -255,8 +255,8 @@ def test_dates_are_the_tables_own_and_other_filters_go_through_the_payment(
     assert [row[0] for row in csv.reader(io.StringIO(result.out))][1:] == expected
 
 
-HOSTILE_TEXTS = [f"{blanks}{start}HYPERLINK()" for start in "=+-@|\t\r\n＝＋－＠｜" for blanks in ("", "  ")]
-HARMLESS_TEXTS = ["a=b", "'=1", "visa", "0", "{x}", "~x", "Ünï", "_", "[", "(1)", "\u00a0=1", "N/A", '"', "`", "Z", "9", "!", "A", "^"]
+HOSTILE_TEXTS = [f"{blanks}{start}HYPERLINK()" for start in "=+-@|\t\r\n＝＋－＠｜" for blanks in ("", "  ", " \u00a0\u3000")]
+HARMLESS_TEXTS = ["a=b", "'=1", "visa", "0", "{x}", "~x", "Ünï", "_", "[", "(1)", "\u00a01", "N/A", '"', "`", "Z", "9", "!", "A", "^"]
 
 
 def with_texts(backend: Backend, texts: list[str]) -> None:
@@ -384,7 +384,7 @@ def test_nothing_is_written_to_the_database(console: Console, backend: Backend, 
         ("--ndjson --raw", "--raw is about CSV; ndjson holds text as it is anyway"),
         ("--processed-since 7d", "--processed-since and --processed-until go with --table refunds"),
         ("--table refunds --processed-since 7d --processed-until 8d", "--processed-until '8d' lies before --processed-since '7d'"),
-        ("-o -", "-o: '-' is no file; without -o the export goes to stdout"),
+        ("-o -", "-o: '-' is no file; without -o it goes to stdout"),
         ("-o payments.xlsx", "-o: 'payments.xlsx' would hold csv"),
         ("--since never", "--since: 'never' is not a date; write one of: "),
         ("--tz Mars/Phobos", "--tz: 'Mars/Phobos' is no time zone"),

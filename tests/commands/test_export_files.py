@@ -311,7 +311,7 @@ def test_verifying_goes_with_nothing_else(console: Console) -> None:
 def test_a_manifest_that_no_longer_fits_is_pointed_out(console: Console, backend: Backend) -> None:
     assert console("export", "-o", "a.csv", "--manifest", on=backend).code == 0
     result = console("export", "-o", "a.csv", "--force", on=backend)
-    assert "Warning: a.csv.manifest.json is not of this file; export with --manifest to renew it.\n" in result.err
+    assert "Warning: a.csv.manifest.json was not renewed; --verify tells whether it still fits.\n" in result.err
     assert console("export", "--verify", "a.csv").code == 0  # the same rows once more
     assert console("export", "-o", "a.csv", "--force", "--manifest", "--job", "14", on=backend).code == 0
     assert console("export", "--verify", "a.csv").code == 0

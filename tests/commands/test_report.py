@@ -554,7 +554,13 @@ def test_who_bears_refunds_is_in_the_request(console: Console, monkeypatch: pyte
         ("--format htm", "Did you mean html?"),
         ("--format text --json", "only one format at a time: json and text were asked for"),
         ("--force", "--force goes with -o FILE"),
-        ("-o -", "-o: '-' is no file; without -o the report goes to stdout"),
+        ("-o -", "-o: '-' is no file; without -o it goes to stdout"),
+        ("-o y.html", "-o: 'y.html' would hold table\nAsk for html, or choose another name."),
+        ("-o y.json --csv", "-o: 'y.json' would hold csv\nAsk for json, or choose another name."),
+        ("--daily --every week", "--every week is longer than the window of --daily"),
+        ("--weekly --every month", "--every month is longer than the window of --weekly"),
+        ("--daily --date 2025-01", "--date: '2025-01' is a month, and --daily asks for a day\nSay a day, or --monthly."),
+        ("--since 9998-01", "--since: '9998-01' lies in the future"),
         ("--tz Europe/Berlim", "--tz: 'Europe/Berlim' is no time zone; did you mean Europe/Berlin"),
         ("--status nonsense", "--status: unknown status 'nonsense'."),
         ("--min-amount 5 --max-amount 4", "--min-amount 5 is above --max-amount 4"),
@@ -579,3 +585,31 @@ def test_the_help_defines_every_figure_with_its_sql(console: Console) -> None:
     assert "What clients pay is not the platform's revenue: that is the platform fees." in " ".join(text.split())
     assert text.count("SELECT") >= 4
     assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("arguments", ["--by currency", "--by status", "--by cleaner --owed", "--statement --cleaner 26"])
+def test_a_report_without_periods_may_be_of_any_length(console: Console, backend: Backend, arguments: str) -> None:
+    assert report(console, backend, "--since", "2020-01", *arguments.split()).code == 0
+
+
+def test_two_people_with_one_e_mail_are_told_apart(console: Console, own_backend: Backend) -> None:
+    own_backend.run(
+        "UPDATE auth_user SET email = 'same@test.com' WHERE id IN (24, 30); UPDATE payments_payment SET cleaner_id = 24 WHERE id = 5"
+    )
+    own_backend.run("UPDATE payments_payment SET cleaner_id = 30 WHERE id = 10")
+    by_client = report(console, own_backend, *SPRING, "--by", "client").out
+    assert "same@test.com (user #24)" in by_client
+    assert "same@test.com (user #30)" in by_client
+    owed = report(console, own_backend, *SPRING, "--by", "cleaner", "--owed").out
+    assert "same@test.com (user #24)" in owed
+    assert "same@test.com (user #30)" in owed
+
+
+def test_by_currency_a_row_is_its_own_total(console: Console, backend: Backend) -> None:
+    out = report(console, backend, *SPRING, "--by", "currency").out
+    assert [line.split()[0] for line in out.splitlines() if line.startswith(("USD", "JPY", "EUR", "XYZ", "Total", "All"))] == [
+        "USD",
+        "JPY",
+        "EUR",
+        "All",
+    ]

@@ -40,7 +40,9 @@ def test_the_refunded_share_may_pass_a_hundred_percent_and_is_unknown_at_nothing
     assert figures().refunded_share == D("20")
     assert figures(refunds=D("300.00")).refunded_share == D("200")
     assert figures(gross=D("0.00")).refunded_share is None
-    assert figures(currency="xyz").refunded_share is None
+    assert figures(currency="xyz").refunded_share == D("20")  # a share needs no currency
+    assert figures(gross=D("NaN")).refunded_share is None
+    assert figures(refunds=D("NaN")).refunded_share is None
 
 
 def test_fees_and_payouts_prove_gross_volume() -> None:

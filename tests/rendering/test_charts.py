@@ -61,11 +61,18 @@ def test_no_bar_is_longer_than_its_column(value: int, more: int, width: int) -> 
 
 
 @pytest.mark.parametrize(
-    ("figure", "currency", "minor"),
-    [("12.50", "usd", 1250), ("12.00", "jpy", 12), ("-5.00", "usd", 0), ("5.00", "xyz", 0), ("NaN", "usd", 0)],
+    ("figure", "currency", "tall"),
+    [
+        ("12.50", "usd", 125000),
+        ("12.00", "jpy", 120000),
+        ("-5.00", "usd", 0),
+        ("5.00", "xyz", 50000),
+        ("0.5", "jpy", 5000),
+        ("NaN", "usd", 0),
+    ],
 )
-def test_what_is_no_money_or_less_than_none_has_no_height(figure: str, currency: str, minor: int) -> None:
-    assert height(amount(figure, currency)) == minor
+def test_a_figure_is_as_high_as_it_says_whether_or_not_it_is_money(figure: str, currency: str, tall: int) -> None:
+    assert height(amount(figure, currency)) == tall
 
 
 def test_a_chart_is_one_svg_with_a_title_for_each_bar() -> None:

@@ -63,6 +63,41 @@ STYLE
 <dd>83.33%</dd>
 </div>
 </dl>
+<figure>
+<figcaption>Gross volume and its parts in USD</figcaption>
+<div class="line">
+<span>Gross Volume</span>
+<svg class="lying" viewBox="0 0 100 1" preserveAspectRatio="none" role="img">
+<title>Gross Volume: $1,234.00</title>
+<rect width="100" height="1"/>
+</svg>
+<span class="amount">$1,234.00</span>
+</div>
+<div class="line">
+<span>Platform Fees</span>
+<svg class="lying" viewBox="0 0 100 1" preserveAspectRatio="none" role="img">
+<title>Platform Fees: $185.10</title>
+<rect width="15" height="1"/>
+</svg>
+<span class="amount">$185.10</span>
+</div>
+<div class="line">
+<span>Cleaner Payouts</span>
+<svg class="lying" viewBox="0 0 100 1" preserveAspectRatio="none" role="img">
+<title>Cleaner Payouts: $1,048.90</title>
+<rect width="85" height="1"/>
+</svg>
+<span class="amount">$1,048.90</span>
+</div>
+<div class="line">
+<span>Refunds</span>
+<svg class="lying" viewBox="0 0 100 1" preserveAspectRatio="none" role="img">
+<title>Refunds: $50.00</title>
+<rect width="4.05" height="1"/>
+</svg>
+<span class="amount">$50.00</span>
+</div>
+</figure>
 <section class="scroll" tabindex="0" aria-label="Table">
 <table>
 <thead>
@@ -213,9 +248,9 @@ def test_each_currency_has_a_chart_of_its_own() -> None:
     ]
 
 
-def test_one_period_alone_needs_no_chart() -> None:
-    assert captions(daily(usd())) == []
-    assert captions(replace(three_days(), groups=three_days().groups[:1])) == []
+def test_one_period_alone_shows_where_its_gross_volume_goes() -> None:
+    assert captions(daily(usd())) == ["Gross volume and its parts in USD"]
+    assert len(captions(replace(three_days(), groups=three_days().groups[:1]))) == 2
 
 
 def test_groups_are_lying_bars_beside_their_names() -> None:

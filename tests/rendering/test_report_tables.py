@@ -59,7 +59,8 @@ Gross Volume: what clients paid; the platform's own revenue is the fees
 """
 AT_60 = """\
 Report by day
-Period: 2025-01-24 00:00:00 CET until before 2025-01-27 00:00:00 CET
+Period: 2025-01-24 00:00:00 CET until before 2025-01-27
+00:00:00 CET
 Time Zone: Europe/Berlin
 Basis: paid (money by paid_at, counts by created_at)
 As Of: 2025-01-27 09:00:05 CET
@@ -80,11 +81,14 @@ Succeeded, Failed, Change, Refunds, Net Volume
 
 Gross Volume by day: USD ▅▅█
 Gross Volume by day: EUR ▁██
-Fees + Payouts = Gross Volume: $370.20 + $2,097.80 = $2,468.00 ✔ adds up
-Fees + Payouts = Gross Volume: €24.00 EUR + €136.02 EUR = €160.02 EUR ✔ adds up
+Fees + Payouts = Gross Volume: $370.20 + $2,097.80 =
+$2,468.00 ✔ adds up
+Fees + Payouts = Gross Volume: €24.00 EUR + €136.02 EUR =
+€160.02 EUR ✔ adds up
 After Refunds: borne by: not recorded
 Other Statuses: 1 pending, 0 processing, 0 cancelled
-Gross Volume: what clients paid; the platform's own revenue is the fees
+Gross Volume: what clients paid; the platform's own revenue
+is the fees
 """
 AT_80 = """\
 Report by day
@@ -228,14 +232,14 @@ OWED = """\
 Owed for 2025-01-26
 Period: 2025-01-26 00:00:00 CET until before 2025-01-27 00:00:00 CET
 Time Zone: Europe/Berlin
-Basis: paid (money by paid_at, counts by created_at)
+Basis: paid (payments by the day they were paid)
 As Of: 2025-01-27 09:00:05 CET
 
 Cleaner                Payout  After Refunds  Paid Out        Open  Under Way
 ─────────────────────────────────────────────────────────────────────────────
 maria@example.com      $85.00         $68.00    $60.00       $8.00      $0.00
 li@example.com     ¥8,500 JPY     ¥8,500 JPY    ¥0 JPY  ¥8,500 JPY     ¥0 JPY
-N/A                    $85.00         $85.00    $90.00      -$5.00      $5.00
+no cleaner             $85.00         $85.00    $90.00      -$5.00      $5.00
 
 Total                 $170.00        $153.00   $150.00       $3.00      $5.00
 Total              ¥8,500 JPY     ¥8,500 JPY    ¥0 JPY  ¥8,500 JPY     ¥0 JPY
@@ -250,7 +254,7 @@ Statement for 2025-01-26
 Cleaner: maria (maria@example.com)
 Period: 2025-01-26 00:00:00 CET until before 2025-01-27 00:00:00 CET
 Time Zone: Europe/Berlin
-Basis: paid (money by paid_at, counts by created_at)
+Basis: paid (payments by the day they were paid)
 As Of: 2025-01-27 09:00:05 CET
 
 Date        Job  Your Payout  After Refunds   Paid Out          Open

@@ -140,20 +140,20 @@ Status     Currency  Payments     Amount      Fee     Payout
 succeeded  USD             10  $1,234.00  $185.10  $1,048.90
 failed     USD              2     $99.00   $14.85     $84.15
 
-Amount: what the rows say, whether or not any money moved: no volume
+Amount: what the rows say, whether or not any money moved; it is no volume
 """
 OWED = """\
 Owed for 2025-01-26
 Period: 2025-01-26 00:00:00 CET until before 2025-01-27 00:00:00 CET
 Time Zone: Europe/Berlin
-Basis: paid (money by paid_at, counts by created_at)
+Basis: paid (payments by the day they were paid)
 As Of: 2025-01-27 09:00:05 CET
 
 Cleaner            Jobs  Payments  Gross Volume      Payout  Refunds  After Refunds  Paid Out        Open  Under Way
 ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 maria@example.com     1         1       $100.00      $85.00   $20.00         $68.00    $60.00       $8.00      $0.00
 li@example.com        1         1   ¥10,000 JPY  ¥8,500 JPY   ¥0 JPY     ¥8,500 JPY    ¥0 JPY  ¥8,500 JPY     ¥0 JPY
-N/A                   1         1       $100.00      $85.00    $0.00         $85.00    $90.00      -$5.00      $5.00
+no cleaner            1         1       $100.00      $85.00    $0.00         $85.00    $90.00      -$5.00      $5.00
 ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 Total                 2         2       $200.00     $170.00   $20.00        $153.00   $150.00       $3.00      $5.00
 Total                 1         1   ¥10,000 JPY  ¥8,500 JPY   ¥0 JPY     ¥8,500 JPY    ¥0 JPY  ¥8,500 JPY     ¥0 JPY
@@ -167,7 +167,7 @@ Statement for 2025-01-26
 Cleaner: maria (maria@example.com)
 Period: 2025-01-26 00:00:00 CET until before 2025-01-27 00:00:00 CET
 Time Zone: Europe/Berlin
-Basis: paid (money by paid_at, counts by created_at)
+Basis: paid (payments by the day they were paid)
 As Of: 2025-01-27 09:00:05 CET
 
 Date        Payment     Job  Service               Amount  Your Payout   Refunded  After Refunds   Paid Out          Open  Under Way
@@ -253,7 +253,7 @@ def test_a_sum_in_no_known_currency_stands_as_it_is_and_is_told_once() -> None:
     assert value_of(text, "Total Revenue") == "1234.00 XYZ"
     assert value_of(text, "Fees + Payouts = Revenue") == "185.10 XYZ + 1048.90 XYZ = 1234.00 XYZ adds up"
     assert value_of(text, "Average Payment") == "123.40 XYZ"
-    assert value_of(text, "Refunded Share") == "n/a of 1234.00 XYZ"
+    assert value_of(text, "Refunded Share") == "4.05% of 1234.00 XYZ"
     assert value_of(text, "Shown as it stands") == "unknown currency 'xyz'"
 
 

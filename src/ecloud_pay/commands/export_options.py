@@ -29,7 +29,7 @@ class What:
     """What is exported, and how it is written."""
 
     csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values (the default).")] = False
-    ndjson: Annotated[bool, typer.Option("--ndjson", help="A JSON document a line, as `list --ndjson` has it.")] = False
+    ndjson: Annotated[bool, typer.Option("--ndjson", help="A JSON document a line: the documents of `list --ndjson`.")] = False
     json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False
     xlsx: Annotated[bool, typer.Option("--xlsx", help="A workbook with real dates and numbers (needs the extra xlsx).")] = False
     parquet: Annotated[bool, typer.Option("--parquet", help="A Parquet file with decimals and timestamps (needs the extra parquet).")] = (
@@ -151,8 +151,4 @@ def _check_destination(where: Where, chosen: str, wiring: Wiring) -> None:
         if chosen in BINARY and wiring.screen.width is not None:
             raise UsageError(f"{chosen} is nothing for a terminal", to_do=f"Write it to a file: -o payments.{chosen}")
         return
-    if where.output in ("", "-"):
-        raise UsageError(f"-o: {where.output!r} is no file; without -o the export goes to stdout")
-    suffix = os.path.splitext(where.output)[1].removeprefix(".").lower()
-    if suffix in FORMATS and suffix != chosen:
-        raise UsageError(f"-o: {where.output!r} would hold {chosen}", to_do=f"Say --{suffix}, or choose a name that ends in .{chosen}.")
+    parsing.output_path(where.output, chosen, {f".{name}": name for name in FORMATS})

@@ -47,7 +47,7 @@ def export_to_file(plan: Plan, path: str, wiring: Wiring) -> None:
     records = plan.request.table.removesuffix("s") if rows == 1 else plan.request.table
     wiring.screen.note(f"Wrote {rows:,} {records} to {path} ({size:,} bytes).")
     if beside is None and os.path.lexists(manifest_path(path)):
-        wiring.screen.warn(f"{manifest_path(path)} is not of this file; export with --manifest to renew it.")
+        wiring.screen.warn(f"{manifest_path(path)} was not renewed; --verify tells whether it still fits.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What was typed, as objects of the domain; UsageError names the option and lists what would do."""
 
+import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from difflib import get_close_matches
@@ -64,6 +65,16 @@ def person(text: str | None, option: str) -> int | str | None:
     if not is_email(text) or len(text) > 254:
         raise UsageError(f"{option}: {text!r} is neither an e-mail nor a user's id")
     return text
+
+
+def output_path(path: str, chosen: str, formats: Mapping[str, str]) -> str:
+    """`-o FILE`: a name that can be one, and that promises no other format. `formats` says which format an ending stands for."""
+    if path in ("", "-"):
+        raise UsageError(f"-o: {path!r} is no file; without -o it goes to stdout")
+    promised = formats.get(os.path.splitext(path)[1].lower())
+    if promised is not None and promised != chosen:
+        raise UsageError(f"-o: {path!r} would hold {chosen}", to_do=f"Ask for {promised}, or choose another name.")
+    return path
 
 
 def instant(text: str | None, option: str, zone: tzinfo, now: datetime) -> datetime | None:

@@ -145,7 +145,7 @@ def _topmost(booked: Sequence[Booked], top: int | None, wiring: Wiring) -> list[
 def _warn_of_undated(asked: Plan, reporter: ReportReader, wiring: Wiring) -> None:
     if count := reporter.undated(asked.request):
         are = "succeeded payment says no paid_at and is" if count == 1 else "succeeded payments say no paid_at and are"
-        wiring.screen.warn(f"{count} {are} not in these figures; --basis created takes all of the window.")
+        wiring.screen.warn(f"{count:,} {are} not in these figures; --basis created takes all of the window.")
 
 
 def _scope(asked: Plan) -> Scope:

@@ -78,6 +78,9 @@ class Printed:
     force: Annotated[bool, typer.Option("--force", help="Replace FILE where it exists.")] = False
 
 
+_ENDINGS = {".csv": "csv", ".json": "json", ".md": "markdown", ".html": "html", ".htm": "html"}
+
+
 class Kind(StrEnum):
     """What there is to print."""
 
@@ -107,11 +110,13 @@ def plan(filters: Filters, window: WindowOptions, options: ReportOptions, printe
     basis = _basis(options, by)
     compare = parsing.one_of(options.compare, COMPARE, "--compare", "window") if options.compare is not None else None
     chosen = _format(printed, options, kind, is_daily=window.daily and by is None)
+    if kind is Kind.STATEMENT and printed.format is None and printed.output is None and wiring.screen.width is not None:
+        chosen = "table"  # the same sheet, fitted to the terminal
     top = _top(options, by, chosen)
-    _check_destination(printed)
+    _check_destination(printed, chosen)
     # --since and --until are the window; every other filter selects payments.
     search = payment_search(replace(filters, since=None, until=None), wiring)
-    frame = report_frame(window, filters, wiring)
+    frame = report_frame(window, filters, wiring, has_periods=by is None and kind is Kind.REPORT)
     request = ReportRequest(
         window=frame.window,
         basis=basis or (Basis.CREATED if frame.is_daily else Basis.PAID),
@@ -185,11 +190,11 @@ def _top(options: ReportOptions, by: By | None, chosen: str) -> int | None:
     return None if by is None or chosen in ("csv", "json") else TOP
 
 
-def _check_destination(printed: Printed) -> None:
+def _check_destination(printed: Printed, chosen: str) -> None:
     if printed.output is None and printed.force:
         raise UsageError("--force goes with -o FILE")
-    if printed.output in ("", "-"):
-        raise UsageError(f"-o: {printed.output!r} is no file; without -o the report goes to stdout")
+    if printed.output is not None:
+        parsing.output_path(printed.output, chosen, _ENDINGS)
 
 
 def _before(compare: str | None, frame: Frame, wiring: Wiring) -> Period | None:

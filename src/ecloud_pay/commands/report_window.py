@@ -1,5 +1,6 @@
 """The window of a report, as options and as the periods it is cut into."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -55,17 +56,18 @@ class Frame:
         return f" for {self.named.label}" if self.named else ""
 
 
+_MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _KINDS = {"daily": Every.DAY, "weekly": Every.WEEK, "monthly": Every.MONTH}
 
 
-def report_frame(options: WindowOptions, filters: Filters, wiring: Wiring) -> Frame:
-    """The window that was asked for. UsageError names the first option that makes no sense."""
+def report_frame(options: WindowOptions, filters: Filters, wiring: Wiring, *, has_periods: bool) -> Frame:
+    """The window that was asked for, cut into periods where the report has any. UsageError names what makes no sense."""
     every = Every(parsing.one_of(options.every, EVERY, "--every", "length")) if options.every is not None else Every.DAY
     kind = _kind(options, filters)
     try:
         named = _named(kind, options, wiring) if kind else None
         window = named.period if named else _between(filters, wiring)
-        frame = Frame(window, every, _cut(window, every, wiring), named, kind)
+        frame = Frame(window, every, _cut(window, every, wiring) if has_periods else (), named, kind)
     except OverflowError as error:
         raise UsageError("the report's window lies at the end of the calendar", to_do="Choose one between the years 2 and 9998.") from error
     _tell(frame, wiring)
@@ -90,6 +92,8 @@ def _kind(options: WindowOptions, filters: Filters) -> str:
                 f"--{asked[0]} is a window already and does not go with {option}",
                 to_do=f"Say which one with --date, or leave out --{asked[0]}.",
             )
+    if asked and options.every is not None and EVERY.index(options.every) > EVERY.index(_KINDS[asked[0]]):
+        raise UsageError(f"--every {options.every} is longer than the window of --{asked[0]}")
     if options.date is not None and not asked:
         raise UsageError("--date goes with --daily, --weekly or --monthly", to_do="For any other window, use --since and --until.")
     if filters.until is not None and filters.since is None:
@@ -102,6 +106,8 @@ def _named(kind: str, options: WindowOptions, wiring: Wiring) -> Span:
     instant = parsing.instant(options.date, "--date", zone, now)
     if instant is None:
         return last_complete(every, zone, now)
+    if kind != "monthly" and _MONTH.fullmatch(options.date or ""):
+        raise UsageError(f"--date: {options.date!r} is a month, and --{kind} asks for a {every}", to_do="Say a day, or --monthly.")
     if instant > now:
         raise UsageError(f"--date: {options.date!r} lies in the future")
     return span_around(instant, every, zone)
@@ -111,6 +117,8 @@ def _between(filters: Filters, wiring: Wiring) -> Period:
     zone, now = wiring.zone, wiring.now
     if filters.since is None:
         return last_days(DEFAULT_DAYS, zone, now)
+    if filters.until is None and (begins := parsing.instant(filters.since, "--since", zone, now)) is not None and begins > now:
+        raise UsageError(f"--since: {filters.since!r} lies in the future")
     until = "now" if filters.until is None else filters.until
     return parsing.window(filters.since, until, ("--since", "--until"), zone, now)
 

@@ -73,7 +73,7 @@ class ExportRequest:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What the exported rows of one currency and status come to; both are None for a table without money, '' where rows have none."""
+    """What the exported rows of one currency and status come to; None where rows say none, and of a table without money."""
 
     currency: str | None
     status: str | None

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from ecloud_pay.domain.money import COLUMN_DECIMALS, Amount, MixedCurrencies, Money, exponent, recorded, screen_decimals, share
+from ecloud_pay.domain.money import COLUMN_DECIMALS, Amount, MixedCurrencies, Money, exponent, recorded, screen_decimals
 from ecloud_pay.domain.payment import Person
 from ecloud_pay.domain.period import Period
 from ecloud_pay.domain.search import PaymentSearch
@@ -136,7 +136,9 @@ class Figures:
     @property
     def refunded_share(self) -> Decimal | None:
         """Refunds over gross volume in percent, which may pass 100; None where nothing was charged."""
-        return share(self.amount(self.refunds), self.amount(self.gross))
+        if not self.gross or not (self.gross.is_finite() and self.refunds.is_finite()):
+            return None
+        return self.refunds * 100 / self.gross
 
     @property
     def unproven(self) -> Decimal:

@@ -109,7 +109,7 @@ def label(first: date, every: Every) -> str:
             year, week, _ = first.isocalendar()
             return f"{year:04}-W{week:02}"
         case Every.MONTH:
-            return f"{first:%Y-%m}"
+            return first.isoformat()[:7]
         case Every.QUARTER:
             return f"{first.year:04}-Q{(first.month + 2) // 3}"
         case Every.YEAR:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from html import escape
 
-from ecloud_pay.domain.money import Amount, Money
+from ecloud_pay.domain.money import Amount
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
@@ -22,8 +22,8 @@ class Point:
 
 
 def height(amount: Amount) -> int:
-    """Minor units; what is no money, or less than none, has no height."""
-    return max(amount.amount_minor, 0) if isinstance(amount, Money) else 0
+    """Ten-thousandths of the figure, whether or not its currency has such an amount; NaN and what is less than nothing have no height."""
+    return max(int(amount.figure.scaleb(4)), 0) if amount.figure.is_finite() else 0
 
 
 def sparkline(heights: Sequence[int]) -> str:

@@ -19,6 +19,7 @@ ABSENT = "N/A"
 Document = dict[str, Json]
 
 # A spreadsheet runs a text cell that begins like this, full-width forms included. https://owasp.org/www-community/attacks/CSV_Injection
+_BLANKS = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _FORMULA_STARTS = tuple("=+-@|\t\r\n＝＋－＠｜")
 NUMERIC_FIELDS = frozenset({"amount", "platform_fee", "cleaner_payout", "refund_amount"})
 
@@ -117,7 +118,7 @@ def cell_text(value: Json) -> str:
 
 def _csv_cell(value: Json, *, is_number: bool) -> str:
     text = cell_text(value)
-    is_run = isinstance(value, str) and not is_number and text.lstrip(" ").startswith(_FORMULA_STARTS)
+    is_run = isinstance(value, str) and not is_number and text.lstrip(_BLANKS).startswith(_FORMULA_STARTS)
     return f"'{cell(text)}" if is_run else cell(text)
 
 

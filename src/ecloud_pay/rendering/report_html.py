@@ -4,11 +4,12 @@ A page may be mailed and opened anywhere, so its own Content-Security-Policy for
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
+from ecloud_pay.domain.money import Amount, recorded
 from ecloud_pay.domain.payment import Person
-from ecloud_pay.domain.report import Booked, Owed, Report, StatementLine
+from ecloud_pay.domain.report import Booked, Figures, Owed, Report, StatementLine
 from ecloud_pay.rendering import charts
 from ecloud_pay.rendering import report_sheets as sheets
 from ecloud_pay.rendering import report_words as words
@@ -33,17 +34,22 @@ def report_html(report: Report, title: str, look: Look) -> str:
 
 def booked_html(booked: Sequence[Booked], scope: Scope, title: str, look: Look) -> str:
     """What rows say, by status."""
-    return sheet_html(sheets.booked_sheet(booked, scope, title, _page_look(look)))
+    amounts = ((visible(one.status) or words.ABSENT, recorded(one.amount, one.currency)) for one in booked)
+    return sheet_html(sheets.booked_sheet(booked, scope, title, _page_look(look)), list(_amount_bars(amounts, "Amount by status", look)))
 
 
 def owed_html(owed: Sequence[Owed], scope: Scope, title: str, look: Look) -> str:
     """What is owed, a line per cleaner."""
-    return sheet_html(sheets.owed_sheet(owed, scope, title, _page_look(look)))
+    names = sheets.cleaner_names(owed)
+    payouts = ((name, recorded(one.payout, one.currency)) for name, one in zip(names, owed, strict=True))
+    return sheet_html(sheets.owed_sheet(owed, scope, title, _page_look(look)), list(_amount_bars(payouts, "Payout by cleaner", look)))
 
 
 def statement_html(cleaner: Person | None, lines: Sequence[StatementLine], scope: Scope, title: str, look: Look) -> str:
     """A sheet to send to a cleaner, a line per payment."""
-    return sheet_html(sheets.statement_sheet(cleaner, lines, scope, title, _page_look(look)))
+    payouts = ((f"#{line.payment_id}", recorded(line.owed.payout, line.owed.currency)) for line in lines)
+    figures = list(_amount_bars(payouts, "Your payout by payment", look))
+    return sheet_html(sheets.statement_sheet(cleaner, lines, scope, title, _page_look(look)), figures)
 
 
 def sheet_html(sheet: Sheet, figures: Sequence[str] = ()) -> str:
@@ -131,13 +137,35 @@ def _class(verdict: object) -> str:
 
 def _charts(report: Report, look: Look) -> Iterator[str]:
     if len(report.groups) < 2:
+        yield from (_parts(figures, look) for figures in words.totals(report, look))
         return
     for number, figures in enumerate(words.totals(report, look)):
-        caption = f"Gross volume by {report.by or report.every or 'period'} in {visible(figures.currency.upper()) or 'no currency'}"
+        caption = f"Gross volume by {report.by or report.every or 'period'} in {_currency_name(figures.currency)}"
         if report.by is None:
             yield _columns(list(_every_point(report, figures.currency, look)), caption, f"chart-{number + 1}")
         elif points := [_point(row, look) for row in words.rows(report, look) if row.figures.currency == figures.currency]:
             yield _lines(points, caption)
+
+
+def _parts(figures: Figures, look: Look) -> str:
+    """Where the gross volume of one period goes."""
+    parts = (("Platform Fees", figures.fees), ("Cleaner Payouts", figures.payouts), ("Refunds", figures.refunds))
+    whole = (("Gross Volume", figures.gross), *parts)
+    points = [Point(name, charts.height(figures.amount(one)), words.figure_text(figures, one, look)) for name, one in whole]
+    return _lines(points, f"Gross volume and its parts in {_currency_name(figures.currency)}")
+
+
+def _amount_bars(amounts: Iterable[tuple[str, Amount]], what: str, look: Look) -> Iterator[str]:
+    """A chart per currency of named amounts."""
+    points: dict[str, list[Point]] = {}
+    for name, amount in amounts:
+        points.setdefault(amount.currency or "", []).append(Point(name, charts.height(amount), words.money_text(amount, look)))
+    for currency, bars in points.items():
+        yield _lines(bars, f"{what} in {_currency_name(currency)}")
+
+
+def _currency_name(currency: str) -> str:
+    return visible(currency.upper()) or "no currency"
 
 
 def _point(row: words.Row, look: Look) -> Point:
@@ -153,13 +181,15 @@ def _every_point(report: Report, currency: str, look: Look) -> Iterator[Point]:
 
 def _columns(points: Sequence[Point], caption: str, name: str) -> str:
     highest = max(points, key=lambda point: point.height)
-    told = f"{len(points)} bars from {points[0].label} to {points[-1].label}; the highest is {highest.label} with {highest.text}."
+    told = f"{len(points)} bars from {points[0].label} to {points[-1].label}"
+    told += f"; the highest is {highest.label} with {highest.text}." if highest.height else ", none of any height."
+    peak = f"; highest {highest.label}: {highest.text}" if highest.height else ""
     has_room = len(points) <= _MOST_LABELS
     shown = points if has_room else (points[0], points[len(points) // 2], points[-1])
     labels = "".join(f"<span>{escape(point.label)}</span>" for point in shown)
     axis = f'<div class="axis{" each" if has_room else ""}" aria-hidden="true">{labels}</div>'
     return (
-        f"<figure>\n<figcaption>{escape(caption)}; highest {escape(highest.label)}: {escape(highest.text)}</figcaption>\n"
+        f"<figure>\n<figcaption>{escape(caption)}{escape(peak)}</figcaption>\n"
         f"{charts.column_chart(points, name, caption, told)}\n{axis}\n</figure>"
     )
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from ecloud_pay.domain.checkup import Verdict
 from ecloud_pay.domain.money import Amount, recorded
 from ecloud_pay.domain.payment import Person
-from ecloud_pay.domain.report import Booked, Figures, Owed, Report, StatementLine
+from ecloud_pay.domain.report import Booked, By, Figures, Owed, Report, StatementLine
 from ecloud_pay.rendering import report_words as words
 from ecloud_pay.rendering.amounts import share_text
 from ecloud_pay.rendering.look import Look
@@ -41,14 +41,14 @@ def booked_sheet(booked: Sequence[Booked], scope: Scope, title: str, look: Look)
         dispensable=("Currency", "Payout", "Fee"),
     )
     amounts = (recorded(figure, row.currency) for row in booked for figure in (row.amount, row.fee, row.payout))
-    notes = [Note("Amount", "what the rows say, whether or not any money moved: no volume"), *words.unreadable_notes(amounts)]
+    notes = [Note("Amount", "what the rows say, whether or not any money moved; it is no volume"), *words.unreadable_notes(amounts)]
     return Sheet(visible(title), words.facts(scope.by_created, look), (grid,), tuple(notes))
 
 
 def owed_sheet(owed: Sequence[Owed], scope: Scope, title: str, look: Look) -> Sheet:
     """A line per cleaner and currency, and the totals per currency."""
     columns = (Column("Cleaner", is_figure=False), *map(Column, ("Jobs", "Payments", "Gross Volume", *_OWED_HEADINGS)))
-    rows = tuple((words.person_text(one.cleaner), *_owed_counts(one), *_owed_cells(one, look)) for one in owed)
+    rows = tuple((name, *_owed_counts(one), *_owed_cells(one, look)) for name, one in zip(cleaner_names(owed), owed, strict=True))
     summed = [_summed(group) for group in _by_currency(owed)]
     grid = Grid(
         columns,
@@ -56,7 +56,8 @@ def owed_sheet(owed: Sequence[Owed], scope: Scope, title: str, look: Look) -> Sh
         tuple(("Total", *_owed_counts(one), *_owed_cells(one, look)) for one in summed),
         dispensable=("Payments", "Jobs", "Gross Volume", "Refunds", "Under Way", "After Refunds", "Paid Out"),
     )
-    return Sheet(visible(title), words.facts(scope, look), (grid,), tuple(_owed_notes(owed, scope, look)), tuple(_due(summed, look)))
+    facts = words.facts(scope, look, words.PAYMENTS_BY)
+    return Sheet(visible(title), facts, (grid,), tuple(_owed_notes(owed, scope, look)), tuple(_due(summed, look)))
 
 
 def statement_sheet(cleaner: Person | None, lines: Sequence[StatementLine], scope: Scope, title: str, look: Look) -> Sheet:
@@ -73,7 +74,7 @@ def statement_sheet(cleaner: Person | None, lines: Sequence[StatementLine], scop
         tuple(("Total", words.counted(one.payments, "payment"), "", "", *_owed_cells(one, look)) for one in summed),
         dispensable=("Payment", "Under Way", "Service", "Refunded", "Amount", "Paid Out"),
     )
-    facts = (Note("Cleaner", _full_name(cleaner)), *words.facts(scope, look))
+    facts = (Note("Cleaner", _full_name(cleaner)), *words.facts(scope, look, words.PAYMENTS_BY))
     return Sheet(visible(title), facts, (grid,), tuple(_owed_notes(owed, scope, look)), tuple(_due(summed, look)))
 
 
@@ -85,7 +86,9 @@ def _figures_grid(report: Report, look: Look) -> Grid:
     headings = ("Payments", "Succeeded", "Failed", "Success", "Gross Volume", "Fees", "Payouts", "Refunds", "Net Volume")
     columns = (Column(_label_heading(report), is_figure=False), *map(Column, headings), *((Column("Change"),) if has_change else ()))
     totals = words.totals(report, look)
-    total_rows = [("Total", *_figures_cells(figures, look)) for figures in totals]
+    # By currency, a row is its own total.
+    is_told_already = report.by is By.CURRENCY and not report.others
+    total_rows = [] if is_told_already else [("Total", *_figures_cells(figures, look)) for figures in totals]
     if len(totals) > 1:
         total_rows.append(("All currencies", *_all_counts(totals), "", "", "", "", ""))
     return Grid(
@@ -198,7 +201,14 @@ def _booked_cells(row: Booked, look: Look) -> tuple[str, ...]:
 
 # --- Owed to cleaners
 
+NO_CLEANER = "no cleaner"  # as `--by cleaner` says it
 _OWED_HEADINGS = ("Payout", "Refunds", "After Refunds", "Paid Out", "Open", "Under Way")
+
+
+def cleaner_names(owed: Sequence[Owed]) -> list[str]:
+    """What to call the cleaner of each line; two of one name are told apart."""
+    named = ((words.person_text(one.cleaner), one.cleaner.id) if one.cleaner else (NO_CLEANER, None) for one in owed)
+    return words.names_told_apart(named)
 
 
 def _owed_counts(owed: Owed) -> tuple[str, str]:

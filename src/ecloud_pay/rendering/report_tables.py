@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -51,11 +51,18 @@ def _sheet(sheet: Sheet, look: Look) -> list[RenderableType]:
 
 
 def _page(sheet: Sheet, grids: Sequence[RenderableType], look: Look, lines: Sequence[Note] = ()) -> list[RenderableType]:
-    page: list[RenderableType] = [Text(sheet.title, style=theme.STRONG), *map(_note, sheet.facts)]
+    page: list[RenderableType] = [Text(sheet.title, style=theme.STRONG), *_notes(sheet.facts, look)]
     for grid in grids:
         page += [Text(""), grid]
     notes = [*lines, *sheet.notes]
-    return [*page, Text(""), *map(_note, notes)] if notes else page
+    return [*page, Text(""), *_notes(notes, look)] if notes else page
+
+
+def _notes(notes: Sequence[Note], look: Look) -> Iterator[Text]:
+    """A line each, folded between words: a terminal would break a figure in two."""
+    for note in notes:
+        line = _note(note)
+        yield from [line] if look.width is None or line.cell_len <= look.width else line.wrap(Console(), look.width)
 
 
 def _note(note: Note) -> Text:
@@ -158,5 +165,5 @@ def _sparklines(report: Report, look: Look) -> Iterator[Note]:
     label += f" (newest {len(groups)})" if len(groups) < len(report.groups) else ""
     totals = words.totals(report, look)
     for figures in totals:
-        code = f"{visible(figures.currency.upper())} " if len(totals) > 1 else ""
+        code = f"{visible(figures.currency.upper()) or '(no currency)'} " if len(totals) > 1 else ""
         yield Note(label, code + charts.sparkline([charts.height(words.gross_of(group, figures.currency)) for group in groups]))

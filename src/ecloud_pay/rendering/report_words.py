@@ -1,6 +1,6 @@
 """The words of a report: its figures and shares, what they are of, the proof, and what must be said beside them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -21,6 +21,7 @@ from ecloud_pay.rendering.times import local_time, period_text
 ABSENT = "N/A"
 NOT_RECORDED = "not recorded"
 AS_IT_STANDS = "Shown as it stands"
+PAYMENTS_BY = {Basis.CREATED: "payments by the day they were made", Basis.PAID: "payments by the day they were paid"}
 _BASES = {Basis.CREATED: "money by created_at", Basis.PAID: "money by paid_at, counts by created_at"}
 
 
@@ -58,10 +59,10 @@ def rounded(figure: Decimal) -> Decimal:
 
 
 def change_text(now: Amount, before: Amount) -> str:
-    """`+12.5%`; `n/a` where there was nothing before, or where either is no money."""
-    if not isinstance(now, Money) or not isinstance(before, Money) or before.amount_minor <= 0:
+    """`+12.5%`; `n/a` where there was nothing before, or where either is no number."""
+    if not (now.figure.is_finite() and before.figure.is_finite()) or before.figure <= 0:
         return "n/a"
-    return _signed(Decimal(now.amount_minor - before.amount_minor) * 100 / before.amount_minor)
+    return _signed((now.figure - before.figure) * 100 / before.figure)
 
 
 def count_change_text(now: int, before: int) -> str:
@@ -84,13 +85,13 @@ def person_text(person: Person | None) -> str:
     return visible(person.email or person.username or f"user #{person.id}") if person else ABSENT
 
 
-def facts(scope: Scope, look: Look) -> tuple[Note, ...]:
+def facts(scope: Scope, look: Look, bases: Mapping[Basis, str] = _BASES) -> tuple[Note, ...]:
     """Window, zone, basis and the instant at which all of this was true."""
     as_of = local_time(scope.as_of, look.zone)
     return (
         Note("Period", window_text(scope, look)),
         Note("Time Zone", visible(str(look.zone))),
-        Note("Basis", f"{scope.basis} ({_BASES[scope.basis]})"),
+        Note("Basis", f"{scope.basis} ({bases[scope.basis]})"),
         Note("As Of", as_of) if is_over(scope) else Note("As Of", f"{as_of}, not complete yet", Verdict.WARNING),
     )
 
@@ -150,9 +151,14 @@ def left_out(figures: Figures, look: Look) -> Iterator[Note]:
 
 
 def unreadable_notes(amounts: Iterable[Amount]) -> Iterator[Note]:
-    """Why some figures are no amounts, once per reason."""
-    for why in dict.fromkeys(amount.why for amount in amounts if isinstance(amount, Unreadable)):
-        yield Note(AS_IT_STANDS, visible(why), Verdict.WARNING)
+    """Why some figures are no amounts: per currency the first reason, and how many more there are."""
+    reasons: dict[str | None, dict[str, None]] = {}
+    for amount in amounts:
+        if isinstance(amount, Unreadable):
+            reasons.setdefault(amount.currency, {})[amount.why] = None
+    for first, *others in reasons.values():
+        more = f"; and {len(others):,} more like it" if others else ""
+        yield Note(AS_IT_STANDS, f"{visible(first)}{more}", Verdict.WARNING)
 
 
 def sign(verdict: Verdict, look: Look) -> str:
@@ -178,13 +184,23 @@ class Row:
 def rows(report: Report, look: Look) -> Iterator[Row]:
     """A row per period or group and currency, then what `--top` left out."""
     before = report.preceding
-    for group in report.groups:
+    told_apart = names_told_apart((group.name, group.key) for group in report.groups)
+    for group, name in zip(report.groups, told_apart, strict=True):
         for figures in group.figures or (Figures(look.currency),):
             change = "" if report.by else _change(figures, group, before, report.as_of)
-            yield Row(visible(group.name) + _part(group.span, report.as_of), group, figures, change)
+            yield Row(visible(name) + _part(group.span, report.as_of), group, figures, change)
         before = group
     for figures in rest(report):
         yield Row(others_name(report), Group(others_name(report), ()), figures)
+
+
+def names_told_apart(named: Iterable[tuple[str, object]]) -> list[str]:
+    """Each name; with the user's id beside it where several users have it: `dup@example.com (user #7)`."""
+    pairs = list(named)
+    users: dict[str, set[object]] = {}
+    for name, key in pairs:
+        users.setdefault(name.lower(), set()).add(key)
+    return [f"{name} (user #{key})" if isinstance(key, int) and len(users[name.lower()]) > 1 else name for name, key in pairs]
 
 
 def rest(report: Report) -> tuple[Figures, ...]:

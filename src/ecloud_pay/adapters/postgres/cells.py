@@ -17,6 +17,7 @@ _BEYOND: ColumnElement[Any] = literal_column("timestamptz '10000-01-01 00:00:00Z
 # What a spreadsheet would run. https://owasp.org/www-community/attacks/CSV_Injection
 _STARTS = r"=+@|\t\r\n"
 _WIDE_STARTS = "＝＋－＠｜"
+_WIDE_BLANKS = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"  # Unicode's category Zs
 
 
 class Cells:
@@ -58,7 +59,8 @@ class Cells:
     def _pattern(self) -> str:
         # A database of one byte a character knows no full-width forms, and could not even be asked about them.
         wide = _WIDE_STARTS if self._encoding.startswith(("UTF8", "EUC", "MULE")) else ""
-        return f"E'^ *[-{_STARTS}{wide}]'"
+        blanks = _WIDE_BLANKS if self._encoding == "UTF8" else ""
+        return f"E'^[ {blanks}]*[-{_STARTS}{wide}]'"
 
     def _instant(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         aware = cast(value, _AWARE)

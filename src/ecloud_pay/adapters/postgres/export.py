@@ -65,7 +65,7 @@ class PostgresExporter:
     def totals(self, request: ExportRequest) -> list[Total]:
         """What the rows come to per currency and status."""
         rows = self._connection.execute(export_totals(self._snapshot, request)).mappings()
-        return [Total(row.get("currency"), row.get("status"), row["rows"], row.get("amount")) for row in rows]
+        return [Total(row.get("currency") or None, row.get("status") or None, row["rows"], row.get("amount")) for row in rows]
 
     def copy(self, request: ExportRequest, sinks: Sequence[Sink], rows_expected: int) -> int:
         """Pour the rows into as many of `sinks` as pay off for that many rows; returns how many there were.

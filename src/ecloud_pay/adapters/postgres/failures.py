@@ -16,7 +16,7 @@ _TEMPORARY_CLASSES = ("08", "53", "57", "58", "40", "55")
 _HINTS = {
     "57014": "the statement ran into its time limit; narrow the search",
     "55P03": "another session holds a lock for longer than we wait",
-    "57P01": "the server is being shut down",
+    "57P01": "it ended the connection (a shutdown, or an administrator did)",
 }
 _NOT_YET = re.compile(
     r"starting up|shutting down|too many|remaining connection slots|in recovery|not yet accepting|no more connections", re.IGNORECASE
