@@ -5,7 +5,7 @@ ids 500,000 …      connection 2 ──▶ sink 2      the parts in order are t
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -33,6 +33,10 @@ _COPY_OPTIONS = {
     # COPY's text format would double backslashes. These two cannot occur in JSON, so nothing is ever quoted.
     Form.DOCUMENTS: r"FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02'",
 }
+# Several connections are parallel enough: workers on top would only take the cores from each other. One connection writes rows as fast
+# as it can when a worker joins them meanwhile, which the planner finds too dear until it is told that it is not.
+_WITHOUT_WORKERS = {"max_parallel_workers_per_gather": "0"}
+_WITH_A_WORKER = {"max_parallel_workers_per_gather": "1", "parallel_setup_cost": "0", "parallel_tuple_cost": "0"}
 _log = logging.getLogger("payments")
 
 
@@ -75,6 +79,8 @@ class PostgresExporter:
         with ExitStack() as stack:
             stack.enter_context(self._left_on_error())
             twins = self._twins(stack, min(len(sinks), max(1, rows_expected // LEAST_ROWS_PER_PART)) - 1)
+            if not twins:
+                self._connection.execute(select(*_local(_WITH_A_WORKER)))
             statements = [self._copy_statement(request, keys) for keys in self._ranges(request, 1 + len(twins))]
             # Every twin has its snapshot by now; a range too short to be cut leaves some of them without work.
             copies = [CopyOut(*each) for each in zip([driver(self._connection), *twins], statements, strict=False)]
@@ -102,8 +108,9 @@ class PostgresExporter:
         """At most `wanted` connections that see what this one sees; fewer where the server gives no more."""
         twins: list[psycopg.Connection[Any]] = []
         if wanted:
-            snapshot = self._connection.execute(select(func.pg_export_snapshot())).scalar_one()
-            limits = bound(select(*_session(self._database.zone)), self._connection)
+            alone = _local(_WITHOUT_WORKERS)
+            snapshot = self._connection.execute(select(func.pg_export_snapshot(), *alone)).scalars().one()
+            limits = bound(select(*alone, *_session(self._database.zone)), self._connection)
             try:
                 for _ in range(wanted):
                     twins.append(stack.enter_context(self._database.twin(snapshot, limits)))
@@ -157,11 +164,16 @@ class _Chunk:
 
 def _session(zone: str) -> list[ColumnElement[Any]]:
     """Settings of the transaction. No time limits: whoever reads us through a pipe decides how long a row takes."""
-    settings = {
-        "TimeZone": zone,
-        "DateStyle": "ISO, YMD",
-        "statement_timeout": "0",
-        "idle_in_transaction_session_timeout": "0",
-        "jit": "off",
-    }
+    return _local(
+        {
+            "TimeZone": zone,
+            "DateStyle": "ISO, YMD",
+            "statement_timeout": "0",
+            "idle_in_transaction_session_timeout": "0",
+            "jit": "off",
+        }
+    )
+
+
+def _local(settings: Mapping[str, str]) -> list[ColumnElement[Any]]:
     return [func.set_config(name, value, True) for name, value in settings.items()]
