@@ -37,8 +37,8 @@ arrows: $(READY)
 simulate: $(READY) ## Long proofs: exports killed at a hundred random moments, by two signals
 	@$(BIN)/python -m pytest -q -s -o addopts="--strict-markers --strict-config" tests/simulation
 
-bench: $(READY) ## Speed beside its peers, in one run
-	@$(BIN)/python -m bench
+bench: $(READY) ## Speed beside its peers, in one run (BENCH_ARGS=--large: also with 5,000,000 payments)
+	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 lock: $(READY) ## Write the lock anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet uv

@@ -1,69 +1,52 @@
 """Measures the console beside its peers and prints a table, or JSON with --json.
 
-    server ── few payments ──┐
-          └── many payments ─┴─▶ statement, whole process, wire, memory      programs without a database ─▶ start-up
+    programs without a database ─▶ start-up
+    server ── few payments ──┬─▶ list: statement, whole process, wire, memory
+          ├── many payments ─┴┬▶ export, report: whole processes beside psql, memory
+          └── five times that ┘  (--large: some twelve minutes and 12 GB of disk)
 
 Slowness never fails it: every exit code but 0 means that something could not be measured.
 """
 
 import argparse
-import json
 import os
 import platform
 import sys
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import Select
 
+from bench import exports, reports
 from bench.database import databases, server
-from bench.report import Line, Target, document, table
-from bench.timing import Command, Sample, Unmeasurable, as_in_real_life, in_turns, load_average
-from bench.wire import Traffic, overheard
+from bench.disk import temporary_folder
+from bench.listing import Listing, start_up
+from bench.programs import Programs, find_psql
+from bench.report import Line, document, table
+from bench.timing import Unmeasurable, load_average
 from ecloud_pay import __version__
-from ecloud_pay.adapters.postgres.engine import Database, Snapshot
-from ecloud_pay.adapters.postgres.login import parse_login
-from ecloud_pay.adapters.postgres.statements import payments_page
-from ecloud_pay.adapters.postgres.tables import Names
 from ecloud_pay.domain.errors import EcloudPayError
-from ecloud_pay.domain.search import PaymentSearch
 from ecloud_pay.signals import Stopped, raise_on_signals
 
-FEW, MANY = 1_000, 1_000_000
-PAGE = 20
-STATEMENT_RUNS = 201
+FEW, MANY, LARGE = 1_000, 1_000_000, 5_000_000
 PROCESS_RUNS = 15
-MEMORY_RUNS = 7
+EXPORT_RUNS, LARGE_EXPORT_RUNS = 5, 3
+BYTES_PER_PAYMENT = 2_400  # with its job, its transaction, their indexes, and the files that are exported
 LONGEST_QUOTE = 100  # characters
-
-PYTHON = Path(sys.executable)
-CONSOLE = str(PYTHON.with_name("ecloud-pay"))
-PEER = str(Path(__file__).with_name("peer_list.py"))
-PEER_NAME = "the same SELECT by SQLAlchemy"
-BARE_PEER_NAME = "the same by psycopg, SQLAlchemy only imported"
-
-GROWTH = Target(1.3)
-BESIDE_SCRIPT = Target(1.5)
-BESIDE_NOTHING = Target(10)
-STATEMENTS = Target(4, is_ratio=False)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Speed of ecloud-pay beside its peers, in one run.")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--runs", type=int, default=PROCESS_RUNS, metavar="N", help=f"runs of each whole process (default: {PROCESS_RUNS})")
+    parser.add_argument("--runs", type=int, default=PROCESS_RUNS, metavar="N", help=f"runs of each short process (default: {PROCESS_RUNS})")
+    parser.add_argument("--large", action="store_true", help=f"also with {LARGE:,} payments, which takes some twelve minutes")
     given = parser.parse_args()
     if given.runs < 1:
         parser.error("--runs must be at least 1")
     raise_on_signals()
     try:
-        lines, facts = _measure(given.runs)
+        lines, facts = _measure(given.runs, [FEW, MANY, LARGE] if given.large else [FEW, MANY])
     except Stopped as stop:
         return stop.exit_code
     except (Unmeasurable, EcloudPayError, psycopg.Error) as error:
@@ -73,48 +56,28 @@ def main() -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """Where the measured programs run. `asked` is the file with the SELECT of `list`, for the peer."""
-
-    folder: Path
-    asked: Path
-    runs: int
-
-    def console(self, *arguments: str, conninfo: str = "", exit_code: int = 0) -> Command:
-        return self._command([CONSOLE, *arguments], conninfo, exit_code)
-
-    def peer(self, conninfo: str, *options: str) -> Command:
-        return self._command([str(PYTHON), PEER, str(self.asked), *options], conninfo)
-
-    def nothing(self) -> Command:
-        return self._command([str(PYTHON), "-c", "pass"], "")
-
-    def listing(self, conninfo: str) -> Command:
-        return self.console("list", "--limit", str(PAGE), conninfo=conninfo)
-
-    def _command(self, argv: Sequence[str], conninfo: str, exit_code: int = 0) -> Command:
-        environ = as_in_real_life(os.environ, drop=("DATABASE_URL", "FORCE_COLOR"))
-        return Command(tuple(argv), {**environ, "DATABASE_URL": conninfo}, self.folder, exit_code)
-
-
-def _measure(runs: int) -> tuple[list[Line], dict[str, Any]]:
+def _measure(runs: int, sizes: Sequence[int]) -> tuple[list[Line], dict[str, Any]]:
     with ExitStack() as stack:
-        # An empty folder to run in, so that nobody's ./.env is read.
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ecloud-bench-")))
-        conninfo = stack.enter_context(server(_tell))
-        _tell(f"filling two databases with {FEW:,} and {MANY:,} payments…")
-        few, many = stack.enter_context(databases(conninfo, [FEW, MANY]))
-        bench = Bench(folder, folder / "select.json", runs)
+        folder = stack.enter_context(temporary_folder(BYTES_PER_PAYMENT * sum(sizes)))
+        conninfo = stack.enter_context(server(folder, _tell))
+        _tell(f"filling databases with {' and '.join(f'{size:,}' for size in sizes)} payments…")
+        filled = dict(zip(sizes, stack.enter_context(databases(conninfo, sizes)), strict=True))
+        (folder / "run").mkdir()
+        programs = Programs(folder / "run", find_psql())
+        if programs.psql is None:
+            _tell("there is no psql here: COPY by psycopg stands in for \\copy, and reports have no peer")
         _tell("measuring…")
         before = load_average()
-        statement, plan = _statement(few, many, bench.asked)
-        wire, said = _wire(bench, many)
-        lines = [*statement, *_processes(bench, few, many), *_start_up(bench), *_memory(bench, many), *wire]
+        listing = Listing(programs, filled)
+        statement, plan = listing.statement()
+        wire, said = listing.wire()
+        lines = [*statement, *listing.processes(runs), *start_up(programs, runs), *listing.memory(), *wire]
+        lines += [*_exports(programs, filled), *_reports(programs, filled, runs)]
         facts = {
             "version": __version__,
             "python": platform.python_version(),
             "cores": os.cpu_count(),
+            "psql": programs.psql,
             "load_before": before,
             "load_after": load_average(),
             "plan": plan,
@@ -123,85 +86,20 @@ def _measure(runs: int) -> tuple[list[Line], dict[str, Any]]:
         return lines, facts
 
 
-def _statement(few: str, many: str, asked: Path) -> tuple[list[Line], list[str]]:
-    """The SELECT of `list` in this process, connected already; and how the server goes about it. Leaves it in `asked` for the peer."""
-    with _database(few).snapshot() as small, _database(many).snapshot() as large:
-        compiled = _select(large).compile(dialect=large.connection.dialect)
-        asked.write_text(json.dumps({"sql": str(compiled), "parameters": compiled.params}), encoding="utf-8")
-        plan = large.connection.exec_driver_sql(f"EXPLAIN {compiled}", compiled.params).scalars().all()
-        took = in_turns(STATEMENT_RUNS, {"small": partial(_rows, small), "large": partial(_rows, large)})
-    line = Line(f"list, statement alone, {MANY:,} payments", "ms", took["large"], f"on {FEW:,} payments", took["small"], GROWTH)
-    return [line], list(plan)
+def _exports(programs: Programs, filled: Mapping[int, str]) -> list[Line]:
+    many = exports.measured(programs, filled[MANY], MANY, EXPORT_RUNS, with_loop=True)
+    lines = [*exports.speed_lines(many, exports.BESIDE_COPY), *exports.memory_lines(many, None)]
+    if LARGE in filled:
+        _tell(f"exporting {LARGE:,} payments…")
+        large = exports.measured(programs, filled[LARGE], LARGE, LARGE_EXPORT_RUNS, with_loop=False)
+        lines += [*exports.speed_lines(large, exports.BESIDE_LARGE_COPY), *exports.memory_lines(large, many)]
+    return lines
 
 
-def _database(conninfo: str) -> Database:
-    return Database(parse_login(conninfo, "the bench"), Names(), "UTC")
-
-
-def _select(snapshot: Snapshot) -> Select[Any]:
-    return payments_page(snapshot, PaymentSearch(), PAGE + 1, None)  # `list` asks for one more, to know whether there is more
-
-
-def _rows(snapshot: Snapshot) -> None:
-    snapshot.connection.execute(_select(snapshot)).all()
-
-
-def _processes(bench: Bench, few: str, many: str) -> list[Line]:
-    commands = {"few": bench.listing(few), "many": bench.listing(many), "peer": bench.peer(many), "bare": bench.peer(many, "--bare")}
-    took = in_turns(bench.runs, commands)
-    name = f"list, whole process, {MANY:,} payments"
-    return [
-        Line(name, "ms", took["many"], f"on {FEW:,} payments", took["few"], GROWTH),
-        Line(name, "ms", took["many"], PEER_NAME, took["peer"], BESIDE_SCRIPT),
-        Line(name, "ms", took["many"], BARE_PEER_NAME, took["bare"], BESIDE_SCRIPT),
-    ]
-
-
-def _start_up(bench: Bench) -> list[Line]:
-    commands: Mapping[str, tuple[Command, Target | None]] = {
-        "--version": (bench.console("--version"), BESIDE_NOTHING),
-        "list --limit 0 (usage error)": (bench.console("list", "--limit", "0", exit_code=2), BESIDE_NOTHING),
-        "lisst (unknown command)": (bench.console("lisst", exit_code=2), BESIDE_NOTHING),
-        "--help": (bench.console("--help"), None),
-    }
-    took = in_turns(bench.runs, {"": bench.nothing(), **{name: command for name, (command, _) in commands.items()}})
-    return [Line(name, "ms", took[name], "python -c pass", took[""], target) for name, (_, target) in commands.items()]
-
-
-def _memory(bench: Bench, many: str) -> list[Line]:
-    commands = {"list": bench.listing(many), "peer": bench.peer(many)}
-    peaks = {name: Sample(tuple(command.peak_mib() for _ in range(MEMORY_RUNS))) for name, command in commands.items()}
-    return [Line("list, peak memory", "MiB", peaks["list"], PEER_NAME, peaks["peer"])]
-
-
-def _wire(bench: Bench, many: str) -> tuple[list[Line], list[str]]:
-    """What `list` and `show` say to the server; and the statements of `list`."""
-    peer = _traffic(bench, many, bench.peer)
-    listed = _traffic(bench, many, bench.listing)
-    shown = _traffic(bench, many, lambda conninfo: bench.console("show", "5", conninfo=conninfo))
-    lines = [
-        _count("list, statements once connected", "", len(listed.statements), len(peer.statements), STATEMENTS),
-        _count("list, round trips once connected", "", listed.round_trips, peer.round_trips),
-        _count("list, sent", "bytes", listed.bytes_sent, peer.bytes_sent),
-        _count("list, received", "bytes", listed.bytes_received, peer.bytes_received),
-        _count("show 5, statements once connected", "", len(shown.statements)),
-        _count("show 5, round trips once connected", "", shown.round_trips),
-        _count("show 5, sent", "bytes", shown.bytes_sent),
-        _count("show 5, received", "bytes", shown.bytes_received),
-    ]
-    return lines, listed.statements
-
-
-def _traffic(bench: Bench, conninfo: str, command: Callable[[str], Command]) -> Traffic:
-    with overheard(conninfo, bench.folder) as (by_way_of_us, traffic):
-        command(by_way_of_us)()
-    return traffic
-
-
-def _count(name: str, unit: str, ours: int, peer: int | None = None, target: Target | None = None) -> Line:
-    if peer is None:
-        return Line(name, unit, Sample((ours,)))
-    return Line(name, unit, Sample((ours,)), PEER_NAME, Sample((peer,)), target)
+def _reports(programs: Programs, filled: Mapping[int, str], runs: int) -> list[Line]:
+    sizes = [size for size in filled if size != FEW]
+    lines = [line for size in sizes for line in reports.speed_lines(programs, filled[FEW], filled[size], size, runs)]
+    return lines + reports.memory_lines(programs, filled[MANY], MANY, (filled[LARGE], LARGE) if LARGE in filled else None)
 
 
 def _page(lines: Sequence[Line], facts: Mapping[str, Any]) -> str:
@@ -214,6 +112,7 @@ def _page(lines: Sequence[Line], facts: Mapping[str, Any]) -> str:
             "",
             table(lines),
             "",
+            f"psql is {facts['psql'] or 'not here'}.",
             f"The plan of list on {MANY:,} payments: {plan[0].strip()}",
             f"  it reads payments by: {walk}",
             "What list says to the server:",

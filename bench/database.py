@@ -1,7 +1,6 @@
-"""Two databases of one server, made for this run and dropped after it: of the same rows, few in one and many in the other."""
+"""Databases of one server, made for this run and dropped after it: of the same rows, few in one and many in the other."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import resources
@@ -15,15 +14,14 @@ from ecloud_pay.demo.server import running, server_folder
 
 
 @contextmanager
-def server(tell: Callable[[str], None]) -> Iterator[str]:
-    """The conninfo of TEST_DATABASE_URL's server, else of a private one in a folder that is gone afterwards."""
+def server(folder: Path, tell: Callable[[str], None]) -> Iterator[str]:
+    """The conninfo of TEST_DATABASE_URL's server, else of a private one in `folder`."""
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="ecloud-bench-") as folder:
-        os.chmod(folder, 0o755)  # under root the server runs as somebody else, who has to get in
-        with running(server_folder(Path(folder)), _leave_empty, tell) as conninfo:
-            yield conninfo
+    folder.chmod(0o755)  # under root the server runs as somebody else, who has to get in
+    with running(server_folder(folder), _leave_empty, tell) as conninfo:
+        yield conninfo
 
 
 @contextmanager

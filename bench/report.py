@@ -10,10 +10,15 @@ from bench.timing import Sample
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What must not be exceeded: by the ratio of the medians, or by our own median."""
+    """What must not be exceeded, by the ratio of the medians or by our own median; nor fallen short of, where that would be odd, too."""
 
     at_most: float
     is_ratio: bool = True
+    at_least: float = 0.0
+
+    def __str__(self) -> str:
+        bounds = f"{self.at_least:g}–{self.at_most:g}" if self.at_least else f"≤ {self.at_most:g}"
+        return f"{bounds}{' ×' if self.is_ratio else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,9 @@ class Line:
         if self.target is None:
             return ""
         measured = self.ratio if self.target.is_ratio else self.ours.median
-        return "ok" if measured is not None and measured <= self.target.at_most else "over"
+        if measured is None or measured > self.target.at_most:
+            return "over"
+        return "ok" if measured >= self.target.at_least else "under"
 
 
 def table(lines: Sequence[Line]) -> str:
@@ -54,16 +61,15 @@ def document(lines: Sequence[Line], facts: dict[str, Any]) -> str:
 
 
 def _cells(line: Line) -> tuple[str, ...]:
-    target = "" if line.target is None else f"≤ {line.target.at_most:g}{' ×' if line.target.is_ratio else ''}"
     ratio = "" if line.ratio is None else f"{line.ratio:.2f} ×"
-    return line.name, line.unit, _figures(line.ours), _figures(line.peer), ratio, target, line.verdict, line.peer_name
+    return line.name, line.unit, _figures(line.ours), _figures(line.peer), ratio, str(line.target or ""), line.verdict, line.peer_name
 
 
 def _figures(sample: Sample | None) -> str:
     if sample is None:
         return ""
     if len(sample.values) == 1:
-        return f"{sample.median:g}"
+        return f"{sample.median:g}" if float(sample.median).is_integer() else f"{sample.median:.3g}"
     least, most = sample.spread
     return f"{sample.median:.3g} ({least:.3g}–{most:.3g})"
 
@@ -76,9 +82,13 @@ def _record(line: Line) -> dict[str, Any]:
         "peer_name": line.peer_name or None,
         "peer": None if line.peer is None else _numbers(line.peer),
         "ratio": None if line.ratio is None else round(line.ratio, 3),
-        "target": None if line.target is None else {"of": "ratio" if line.target.is_ratio else "ours", "at_most": line.target.at_most},
+        "target": None if line.target is None else _bounds(line.target),
         "verdict": line.verdict or None,
     }
+
+
+def _bounds(target: Target) -> dict[str, str | float]:
+    return {"of": "ratio" if target.is_ratio else "ours", "at_least": target.at_least, "at_most": target.at_most}
 
 
 def _numbers(sample: Sample) -> dict[str, float]:

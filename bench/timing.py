@@ -8,21 +8,26 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
-LIMIT_S = 60
+LIMIT_S = 600
 KIB_PER_MAXRSS = 1 / 1024 if sys.platform == "darwin" else 1.0
 
 # A child begins as a copy of its parent, and the kernel counts that towards its peak. So something small has to be the parent.
-_PEAK = """
-import os, sys
+_WATCH = """
+import os, sys, time
+began = time.perf_counter()
 child = os.fork()
 if child == 0:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    os.execv(sys.argv[1], sys.argv[1:])
+    os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 1)
+    os.execv(sys.argv[2], sys.argv[2:])
 _, status, usage = os.wait4(child, 0)
-print(usage.ru_maxrss)
+print(time.perf_counter() - began, usage.ru_maxrss)
 sys.exit(os.waitstatus_to_exitcode(status))
 """
+
+_Thing = TypeVar("_Thing")
+_Taken = TypeVar("_Taken")
 
 
 class Unmeasurable(Exception):
@@ -45,21 +50,35 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What the runs of one program took, each from its start to its end: seconds, and the most memory it held at any one time."""
+
+    seconds: Sample
+    peak_mib: Sample
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
-    """A whole process, from its start to its end, with stdout and stderr going into pipes that are read to the end."""
+    """A whole process, from its start to its end. Called, its stdout and stderr go into pipes that are read to the end; watched, its
+    stdout goes to the file `stdout`."""
 
     argv: tuple[str, ...]
     environ: Mapping[str, str]
     folder: Path
     exit_code: int = 0
+    stdout: str = os.devnull
 
     def __call__(self) -> None:
         self._run(self.argv)
 
     def peak_mib(self) -> float:
         """The most memory it held at any one time."""
-        said = self._run((sys.executable, "-I", "-S", "-c", _PEAK, *self.argv))
-        return int(said) * KIB_PER_MAXRSS / 1024
+        return self.watched()[1]
+
+    def watched(self) -> tuple[float, float]:
+        """One run: seconds and MiB."""
+        seconds, peak = self._run((sys.executable, "-I", "-S", "-c", _WATCH, self.stdout, *self.argv)).split()
+        return float(seconds), int(peak) * KIB_PER_MAXRSS / 1024
 
     def _run(self, argv: tuple[str, ...]) -> bytes:
         done = subprocess.run(argv, env=self.environ, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S)
@@ -77,10 +96,26 @@ def in_turns(runs: int, things: Mapping[str, Callable[[], object]]) -> dict[str,
         thing()
         return (time.perf_counter() - started) * 1000
 
-    for thing in things.values():
-        thing()
-    turns = [{name: milliseconds(thing) for name, thing in things.items()} for _ in range(runs)]
-    return {name: Sample(tuple(turn[name] for turn in turns)) for name in things}
+    taken = _in_turns(1 + runs, things, milliseconds)
+    return {name: Sample(tuple(some[1:])) for name, some in taken.items()}
+
+
+def used_in_turns(runs: int, commands: Mapping[str, Command]) -> dict[str, Usage]:
+    """The same for programs that take seconds and write much, every turn counted. Each begins when what the one before it wrote is on
+    the disk."""
+
+    def settled(command: Command) -> tuple[float, float]:
+        os.sync()
+        return command.watched()
+
+    taken = _in_turns(runs, commands, settled)
+    columns = {name: tuple(zip(*some, strict=True)) for name, some in taken.items()}
+    return {name: Usage(Sample(seconds), Sample(peak_mib)) for name, (seconds, peak_mib) in columns.items()}
+
+
+def _in_turns(runs: int, things: Mapping[str, _Thing], take: Callable[[_Thing], _Taken]) -> dict[str, list[_Taken]]:
+    turns = [{name: take(thing) for name, thing in things.items()} for _ in range(runs)]
+    return {name: [turn[name] for turn in turns] for name in things}
 
 
 def as_in_real_life(environ: Mapping[str, str], drop: Iterable[str] = ()) -> dict[str, str]:
