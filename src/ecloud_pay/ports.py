@@ -1,16 +1,20 @@
 """What the commands need from outside, in the words of the domain. Adapters fulfil these; tests may pass fakes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from ecloud_pay.domain.payment import Payment, PaymentFile, Person
+from ecloud_pay.domain.payment import Payment, PaymentFile, Person, Refund
 from ecloud_pay.domain.reference import Reference
 from ecloud_pay.domain.search import PaymentSearch
 
 if TYPE_CHECKING:  # who only lists payments need not load what the other commands speak of
+    from ecloud_pay.domain.answers import Answer
+    from ecloud_pay.domain.at_stripe import Mode, PaymentAtStripe, RefundAtStripe
+    from ecloud_pay.domain.audit import AuditEvent
     from ecloud_pay.domain.export import ExportRequest, Total
+    from ecloud_pay.domain.refund import Actor, Intent, Order, Settlement
     from ecloud_pay.domain.report import Booked, Explained, Owed, Report, ReportRequest, StatementLine
 
 
@@ -85,6 +89,132 @@ class ReportReader(Protocol):
 
     def explain(self, request: "ReportRequest") -> "Sequence[Explained]":
         """Whence each figure of the totals comes, zeros aside; by status, each line of `booked`."""
+
+
+class StripeGateway(Protocol):
+    """Stripe behind one key. Every operation has an overall deadline.
+
+    Reads retry by themselves and raise NotConfigured (401, 403), UnknownAtStripe (404) or Unavailable (network, 429, 5xx, an answer
+    that is not Stripe's). `send` makes one attempt and raises nothing of the kind: what came of it is its answer.
+    """
+
+    mode: "Mode"
+
+    def account(self) -> str:
+        """The id of the account that the key belongs to."""
+
+    def payment(self, payment_intent: str) -> "PaymentAtStripe":
+        """The PaymentIntent with its latest charge, its disputes and all of its refunds."""
+
+    def refunds(self, payment_intent: str) -> "tuple[RefundAtStripe, ...]":
+        """All refunds of a PaymentIntent, every page of them, newest first."""
+
+    def refund(self, refund_id: str) -> "RefundAtStripe":
+        """One refund."""
+
+    def send(self, intent: "Intent") -> "Answer":
+        """POST the refund once, under the intent's key. The bytes follow from the intent alone, so they are the same every time."""
+
+
+class AuditTrail(Protocol):
+    """The file in which every event is a line that carries the hash of the one before."""
+
+    def check(self) -> None:
+        """Raise CannotWrite where the file cannot be appended to. Writes no line."""
+
+    def append(self, event: "AuditEvent") -> str:
+        """Write the event and flush it to the disk; returns the SHA-256 of its line, in hex. Raises CannotWrite."""
+
+
+class Patience(Protocol):
+    """Time while money is in flight, and whether somebody has asked us to stop meanwhile."""
+
+    @property
+    def is_stop_asked(self) -> bool:
+        """Whether a signal has come; it waits until the money has landed."""
+
+    def wait(self, seconds: float) -> None:
+        """Let that time pass; returns early once asked to stop."""
+
+    def elapsed_s(self) -> float:
+        """Seconds on a clock that goes on while the machine sleeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which database this is, as ECLOUD_PAY_LIVE_DATABASE would name it (`host/dbname`), and whether it takes writes."""
+
+    name: str
+    takes_writes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One payment with its file as it stands, and the intents of ours among its refunds, oldest first. `now` is the database's clock."""
+
+    file: PaymentFile
+    intents: "tuple[Intent, ...]"
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """A pending refund row that is no unsettled intent of ours: with a Stripe id, or a request made in the backend."""
+
+    payment: Payment
+    refund: Refund
+
+
+class Ledger(Protocol):
+    """The rows that a refund reads and writes, always on DATABASE_URL. Each call is one short transaction of its own.
+
+    Raises NotConfigured, Unavailable, Busy (a lock is held for too long); OutcomeUnknown where a commit may or may not have happened
+    and the database could not be asked again.
+    """
+
+    def place(self) -> Place:
+        """Where this is."""
+
+    def candidates(self, reference: Reference) -> Sequence[Payment]:
+        """The payments that a reference may mean, newest first, at most 20."""
+
+    def read(self, payment_id: int) -> Recorded | None:
+        """One payment as it stands; None where there is none."""
+
+    def request(self, refund_row: int) -> PendingRow | None:
+        """A refund row and its payment; None where there is no such row."""
+
+    def operator(self, email: str) -> "Actor":
+        """The active staff user with that e-mail. Refused where there is none, or where the user table cannot tell."""
+
+    def open_intent(self, order: "Order", accept: "Callable[[Recorded], None]") -> "Intent":
+        """Record the refund and its transaction as pending, under a lock of the payment.
+
+        `accept` sees the payment as it stands under the lock and raises to refuse. An intent of the same key that is there already is
+        returned as it is: so a commit whose answer was lost is found again.
+        """
+
+    def mark_sent(self, intent: "Intent", requested_line: str) -> "Intent | None":
+        """Record one more attempt, before it is made. None, and then nothing may be sent: the intent is pending no longer, or its
+        first attempt is more than KEY_GOOD_FOR ago by the database's clock."""
+
+    def settle(self, intent: "Intent", settlement: "Settlement") -> "Intent":
+        """End the intent, once: whoever comes second gets it as it was settled. Refund, transaction and payment in one transaction."""
+
+    def record_audited(self, intent: "Intent", write: "Callable[[Intent], None]") -> None:
+        """`write` the intent's last audit line and say so in it, under a lock, if that has not been done."""
+
+    def unsettled(self) -> "Sequence[Intent]":
+        """Every intent of ours that has not ended, oldest first."""
+
+    def unaudited(self) -> "Sequence[Intent]":
+        """Intents that ended within the last 45 days and whose last audit line is not known to be written."""
+
+    def pending(self) -> "Sequence[PendingRow]":
+        """Pending refund rows that are no unsettled intents of ours, oldest first."""
+
+    def decline_request(self, refund_row: int) -> bool:
+        """Close a request of the backend as failed; False where it is one no longer."""
 
 
 @dataclass(frozen=True, slots=True)

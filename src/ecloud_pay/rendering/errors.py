@@ -3,7 +3,18 @@
 import re
 from collections.abc import Iterable
 
-from ecloud_pay.domain.errors import Busy, CannotWrite, EcloudPayError, NotConfigured, NotFound, Unavailable, UsageError
+from ecloud_pay.domain.errors import (
+    Busy,
+    CannotWrite,
+    EcloudPayError,
+    NotConfigured,
+    NotFound,
+    OutcomeUnknown,
+    PartlyDone,
+    Refused,
+    Unavailable,
+    UsageError,
+)
 from ecloud_pay.rendering.sanitize import visible
 
 DONE = 0
@@ -11,7 +22,17 @@ BUG = 1
 USAGE = 2
 DIFFERENCES = 3
 CLOSED_PIPE = 141
-EXIT_CODES: dict[type[EcloudPayError], int] = {UsageError: USAGE, NotConfigured: 4, NotFound: 6, Busy: 7, CannotWrite: 74, Unavailable: 75}
+EXIT_CODES: dict[type[EcloudPayError], int] = {
+    UsageError: USAGE,
+    NotConfigured: 4,
+    Refused: 5,
+    NotFound: 6,
+    Busy: 7,
+    OutcomeUnknown: 8,
+    PartlyDone: 9,
+    CannotWrite: 74,
+    Unavailable: 75,
+}
 LONGEST_LINE = 400  # characters; what was typed may be quoted, and it may be a megabyte
 
 _STRIPE_KEY = re.compile(r"((?:sk|rk)_(?:live|test)_|\b(?:sk|rk)_|whsec_)[A-Za-z0-9_+/=-]+")
