@@ -149,7 +149,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class Standing:
     """One payment with its file as it stands, and the intents of ours among its refunds, oldest first. `now` is the database's clock."""
 
     file: PaymentFile
@@ -178,7 +178,7 @@ class Ledger(Protocol):
     def candidates(self, reference: Reference) -> Sequence[Payment]:
         """The payments that a reference may mean, newest first, at most 20."""
 
-    def read(self, payment_id: int) -> Recorded | None:
+    def read(self, payment_id: int) -> Standing | None:
         """One payment as it stands; None where there is none."""
 
     def request(self, refund_row: int) -> PendingRow | None:
@@ -187,7 +187,7 @@ class Ledger(Protocol):
     def operator(self, email: str) -> "Actor":
         """The active staff user with that e-mail. Refused where there is none, or where the user table cannot tell."""
 
-    def open_intent(self, order: "Order", accept: "Callable[[Recorded], None]") -> "Intent":
+    def open_intent(self, order: "Order", accept: "Callable[[Standing], None]") -> "Intent":
         """Record the refund and its transaction as pending, under a lock of the payment.
 
         `accept` sees the payment as it stands under the lock and raises to refuse. An intent of the same key that is there already is

@@ -113,7 +113,7 @@ class Intent:
     last_sent_at: datetime | None = None
     attempts: int = 0
     requested_line: str | None = None
-    settlement: "Recorded | None" = None
+    settlement: "Settled | None" = None
     is_audited: bool = False
 
     @property
@@ -128,7 +128,7 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class Settled:
     """A settlement as the database keeps it."""
 
     ending: Ending
