@@ -1,11 +1,11 @@
-"""A connection to the backend's database, and the READ ONLY snapshot in which every read happens.
+"""A connection to the backend's database: the READ ONLY snapshot in which every read happens, and the transaction that writes.
 
 Around one SELECT the server sees four statements: BEGIN … READ ONLY, the preamble, the SELECT, ROLLBACK.
 """
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,6 +55,19 @@ class Database:
             yield Snapshot(connection, self.tables, _names(columns, "user_columns"), _names(columns, "job_columns"))
 
     @contextmanager
+    def transaction(self) -> Iterator[Snapshot]:
+        """A transaction that may write, READ COMMITTED so that what a lock was waited for is seen. Rolled back unless committed.
+
+        Raises psycopg's and SQLAlchemy's own errors but for a connection that cannot be made: who writes must tell them apart.
+        """
+        with translated_connect(self.login):
+            connection = self._writing_engine.connect()
+        with connection:
+            columns = connection.execute(self._preamble()).one()
+            connection.execute(_DURABLE)
+            yield Snapshot(connection, self.tables, _names(columns, "user_columns"), _names(columns, "job_columns"))
+
+    @contextmanager
     def twin(self, snapshot_name: str, settings: str) -> "Iterator[psycopg.Connection[Any]]":
         """A bare connection on a snapshot that another one exported, after the statement `settings`; closed with the block.
 
@@ -67,18 +80,29 @@ class Database:
 
     @cached_property
     def _engine(self) -> Engine:
+        return self._engine_on(self._connect)
+
+    @cached_property
+    def _writing_engine(self) -> Engine:
+        return self._engine_on(self._connect_to_write)
+
+    def _engine_on(self, connect: Callable[[], Any]) -> Engine:
         # NullPool: a command needs one connection, once. hide_parameters: an error must not print what somebody searched for.
-        engine = create_engine(dialect.URL, creator=self._connect, poolclass=NullPool, hide_parameters=True)
+        engine = create_engine(dialect.URL, creator=connect, poolclass=NullPool, hide_parameters=True)
         if _log.isEnabledFor(logging.DEBUG):
             event.listen(engine, "before_cursor_execute", _log_statement)
         return engine
 
     def _connect(self) -> Any:
-        started = time.monotonic()
-        connection = self.login.connect()
+        connection = self._connect_to_write()
         # psycopg says this in its BEGIN, so it costs no statement of its own.
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        return connection
+
+    def _connect_to_write(self) -> Any:
+        started = time.monotonic()
+        connection = self.login.connect()
         values.register(connection)
         info = connection.info
         _log.info("connected to %s/%s as %s in %.0f ms", info.host or "socket", info.dbname, info.user, (time.monotonic() - started) * 1000)
@@ -96,6 +120,8 @@ class Database:
         )
 
 
+# A server that answers COMMIT before it is on the disk could forget a refund that Stripe has made. Stronger settings stay as they are.
+_DURABLE = text("SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'")
 _COLUMNS_OF = (
     "SELECT array_agg(attname::text) FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass(:{}) AND attnum > 0 AND NOT attisdropped"
 )

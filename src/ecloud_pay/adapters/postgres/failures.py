@@ -9,7 +9,7 @@ import psycopg
 import sqlalchemy.exc
 
 from ecloud_pay.adapters.postgres.login import CA_BUNDLES, Login
-from ecloud_pay.domain.errors import EcloudPayError, NotConfigured, Unavailable
+from ecloud_pay.domain.errors import Busy, EcloudPayError, NotConfigured, Unavailable
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _TEMPORARY_CLASSES = ("08", "53", "57", "58", "40", "55")
@@ -36,12 +36,10 @@ def translated() -> Iterator[None]:
     """Let only errors of ours out of the block; what they quote of the server's words carries no value of a row and no secret."""
     try:
         yield
-    except sqlalchemy.exc.DBAPIError as error:
-        if isinstance(error.orig, psycopg.Error):
-            raise _of_statement(error.orig) from error
+    except (sqlalchemy.exc.DBAPIError, psycopg.Error) as error:
+        if foreign := original(error):
+            raise _of_statement(foreign) from error
         raise
-    except psycopg.Error as error:
-        raise _of_statement(error) from error
 
 
 @contextmanager
@@ -50,8 +48,8 @@ def translated_connect(login: Login) -> Iterator[None]:
     try:
         yield
     except sqlalchemy.exc.DBAPIError as error:
-        if isinstance(error.orig, psycopg.Error):
-            raise _of_connect(error.orig, login) from error
+        if foreign := original(error):
+            raise _of_connect(foreign, login) from error
         raise
 
 
@@ -100,6 +98,33 @@ def suffix(text: str) -> str:
 def ca_bundle() -> str:
     """The file of public certificate authorities on this machine; the commonest path where there is none."""
     return next((path for path in CA_BUNDLES if os.path.exists(path)), CA_BUNDLES[0])
+
+
+def original(error: Exception) -> psycopg.Error | None:
+    """The driver's own error behind SQLAlchemy's; None where there is none."""
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        return original(error.orig) if isinstance(error.orig, Exception) else None
+    return error if isinstance(error, psycopg.Error) else None
+
+
+def of_write(error: psycopg.Error) -> EcloudPayError:
+    """What stopped a transaction that writes, in our words. It was rolled back."""
+    words = error.diag.message_primary or ""
+    if error.sqlstate == "42501":
+        return NotConfigured(
+            f"the database login may not write that: {words}",
+            now="Nothing was written and nothing was sent.",
+            to_do="Have the backend's owner GRANT it what a refund needs; `ecloud-pay doctor` prints the lines.",
+        )
+    if error.sqlstate == "25006":
+        return NotConfigured(
+            "the database takes no writes: it is a replica, or the login is a read-only one",
+            now="Nothing was written and nothing was sent.",
+            to_do="Set DATABASE_URL to the primary, with a login that may write.",
+        )
+    if error.sqlstate == "55P03":
+        return Busy("another session holds this payment for longer than we wait", now="Nothing was written.", to_do="Repeat in a moment.")
+    return _of_statement(error)
 
 
 def _of_statement(error: psycopg.Error) -> EcloudPayError:

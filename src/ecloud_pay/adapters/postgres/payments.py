@@ -30,10 +30,10 @@ class PostgresReader:
 
     def __init__(self, snapshot: Snapshot, zone: str) -> None:
         self._snapshot = snapshot
-        self._rows = _RowReader(zone)
+        self.rows = RowReader(zone)
 
     def page(self, search: PaymentSearch, limit: int, before: int | None) -> Sequence[Payment]:
-        return [self._rows.payment(row) for row in self._all(statements.payments_page(self._snapshot, search, limit, before))]
+        return [self.rows.payment(row) for row in self._all(statements.payments_page(self._snapshot, search, limit, before))]
 
     def find(self, reference: Reference) -> Found | None:
         if reference.kind is not ReferenceKind.EMAIL:
@@ -46,23 +46,32 @@ class PostgresReader:
         if payment_id is None:
             return None
         # A refund row whose payment is gone (no foreign key in a custom schema) leads to no payment.
-        rows = self._all(statements.payment_with_id(self._snapshot, payment_id))
-        return Found(self._file(self._rows.payment(rows[0])), count, as_role) if rows else None
+        file = self.file(payment_id)
+        return None if file is None else Found(file, count, as_role)
 
-    def _file(self, payment: Payment) -> PaymentFile:
+    def candidates(self, reference: Reference, limit: int) -> Sequence[Payment]:
+        """The payments that `reference` may mean, newest first, at most `limit`."""
+        return [self.rows.payment(row) for row in self._all(statements.payments_meant(self._snapshot, reference, limit))]
+
+    def file(self, payment_id: int) -> PaymentFile | None:
+        """Everything about one payment; None where there is none."""
+        rows = self._all(statements.payment_with_id(self._snapshot, payment_id))
+        if not rows:
+            return None
+        payment = self.rows.payment(rows[0])
         transactions = self._all(statements.transactions_of(self._snapshot, payment.id))
         refunds = self._all(statements.refunds_of(self._snapshot, payment.id))
         return PaymentFile(
             payment,
-            tuple(self._rows.transaction(row, payment.currency) for row in transactions),
-            tuple(self._rows.refund(row, payment.currency) for row in refunds),
+            tuple(self.rows.transaction(row, payment.currency) for row in transactions),
+            tuple(self.rows.refund(row, payment.currency) for row in refunds),
         )
 
     def _all(self, statement: Any) -> Sequence[Row[Any]]:
         return self._snapshot.connection.execute(statement).all()
 
 
-class _RowReader:
+class RowReader:
     """Maps rows; knows the zone of columns that have none."""
 
     def __init__(self, zone: str) -> None:

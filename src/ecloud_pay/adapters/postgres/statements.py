@@ -58,23 +58,39 @@ def candidates(snapshot: Snapshot, reference: Reference, *, as_cleaner: bool = F
     """The newest payment id that `reference` may mean, and how many there are. An e-mail is looked up in one role at a time."""
     payment = snapshot.tables.payment
     refund = snapshot.tables.refund
+    if reference.kind is ReferenceKind.REFUND:
+        return select(func.max(refund.c.payment_id, type_=BigInteger), func.count(refund.c.payment_id.distinct())).where(
+            refund.c.stripe_refund_id == reference.value
+        )
     counted = select(func.max(payment.c.id, type_=BigInteger), func.count())
-    match reference.kind:
-        case ReferenceKind.PAYMENT:
-            return counted.where(payment.c.id == reference.value)
-        case ReferenceKind.INTENT:
-            return counted.where(payment.c.stripe_payment_intent_id == reference.value)
-        case ReferenceKind.CHARGE:
-            return counted.where(payment.c.stripe_charge_id == reference.value)
-        case ReferenceKind.JOB:
-            return counted.where(payment.c.job_id == reference.value)
-        case ReferenceKind.EMAIL:
-            role = payment.c.cleaner_id if as_cleaner else payment.c.client_id
-            return counted.where(is_person(snapshot, role, reference.value))
-        case ReferenceKind.REFUND:
-            return select(func.max(refund.c.payment_id, type_=BigInteger), func.count(refund.c.payment_id.distinct())).where(
-                refund.c.stripe_refund_id == reference.value
-            )
+    return counted.where(_is_meant(snapshot, reference, as_cleaner=as_cleaner))
+
+
+def payments_meant(snapshot: Snapshot, reference: Reference, limit: int) -> Select[Any]:
+    """The payments that `reference` may mean, newest first. An e-mail means those of its user in either role."""
+    payment = snapshot.tables.payment
+    refund = snapshot.tables.refund
+    if reference.kind is ReferenceKind.REFUND:
+        condition = payment.c.id.in_(select(refund.c.payment_id).where(refund.c.stripe_refund_id == reference.value))
+    elif reference.kind is ReferenceKind.EMAIL:
+        condition = or_(*(_is_meant(snapshot, reference, as_cleaner=role) for role in (False, True)))
+    else:
+        condition = _is_meant(snapshot, reference)
+    return with_parts(snapshot, select(payment).where(condition).order_by(payment.c.id.desc()).limit(limit).subquery("page"))
+
+
+def _is_meant(snapshot: Snapshot, reference: Reference, *, as_cleaner: bool = False) -> ColumnElement[bool]:
+    payment = snapshot.tables.payment
+    if reference.kind is ReferenceKind.EMAIL:
+        assert isinstance(reference.value, str)
+        return is_person(snapshot, payment.c.cleaner_id if as_cleaner else payment.c.client_id, reference.value)
+    columns: dict[ReferenceKind, ColumnElement[Any]] = {
+        ReferenceKind.PAYMENT: payment.c.id,
+        ReferenceKind.INTENT: payment.c.stripe_payment_intent_id,
+        ReferenceKind.CHARGE: payment.c.stripe_charge_id,
+        ReferenceKind.JOB: payment.c.job_id,
+    }
+    return columns[reference.kind] == reference.value
 
 
 def transactions_of(snapshot: Snapshot, payment_id: int) -> Select[Any]:
