@@ -1,4 +1,6 @@
-"""The ordinary log `payments`: on stderr with -v (what was asked of whom) or --debug (the SQL, too), as JSON lines with --log-json."""
+"""The two logs on stderr with -v (`payments`: what was asked of whom; `payment_audit`: each event that was written down), or with
+--debug (the SQL, too), as JSON lines with --log-json.
+"""
 
 import json
 import logging
@@ -7,6 +9,8 @@ from datetime import UTC, datetime
 
 from ecloud_pay.rendering.errors import redacted
 from ecloud_pay.rendering.sanitize import in_json, visible
+
+LOGGERS = ("payments", "payment_audit")
 
 
 class _Redacting(logging.Formatter):
@@ -27,10 +31,11 @@ class _Redacting(logging.Formatter):
 
 
 def log_to_stderr(secrets: list[str], *, debug: bool, as_json: bool) -> None:
-    """Send the log to stderr from now on."""
+    """Send the logs to stderr from now on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Redacting(secrets, as_json=as_json))
-    logger = logging.getLogger("payments")
-    logger.handlers = [handler]
-    logger.propagate = False
-    logger.setLevel(logging.DEBUG if debug else logging.INFO)
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(logging.DEBUG if debug else logging.INFO)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ecloud_pay.cli import run
+from ecloud_pay.logs import LOGGERS
 from support.backend import Backend
 
 
@@ -47,8 +48,9 @@ class Console:
             code = run(arguments)
             printed = self._capsys.readouterr()
         # One process runs one command in real life; here the next one must not log to this one's stderr.
-        logging.getLogger("payments").handlers.clear()
-        logging.getLogger("payments").setLevel(logging.NOTSET)
+        for name in LOGGERS:
+            logging.getLogger(name).handlers.clear()
+            logging.getLogger(name).setLevel(logging.NOTSET)
         return Result(code, printed.out, printed.err)
 
 

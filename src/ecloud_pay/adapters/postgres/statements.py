@@ -70,6 +70,7 @@ def payments_meant(snapshot: Snapshot, reference: Reference, limit: int) -> Sele
     """The payments that `reference` may mean, newest first. An e-mail means those of its user in either role."""
     payment = snapshot.tables.payment
     refund = snapshot.tables.refund
+    condition: ColumnElement[bool]
     if reference.kind is ReferenceKind.REFUND:
         condition = payment.c.id.in_(select(refund.c.payment_id).where(refund.c.stripe_refund_id == reference.value))
     elif reference.kind is ReferenceKind.EMAIL:

@@ -1,0 +1,130 @@
+"""The audit file, opened and locked: whoever holds it is its only writer, among threads and processes alike."""
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ecloud_pay.adapters.audit.refusals import refuse_all_but_files
+from ecloud_pay.domain.errors import CannotWrite
+
+POLL_S = 0.002
+# Without O_NONBLOCK, opening a FIFO that appeared after the look at it would wait for somebody at its other end.
+_CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@contextmanager
+def locked(path: Path, give_up_at: float) -> Iterator[int]:
+    """The file at `path`, made where it is missing, as a descriptor that no other holds locked, for the length of the block.
+
+    `give_up_at` is of time.monotonic(). Raises CannotWrite where something else is in the way or the lock is not let go, and OSError.
+    """
+    descriptor = _open_and_lock(path, give_up_at)
+    try:
+        yield descriptor
+    finally:
+        _let_go(descriptor)
+
+
+@contextmanager
+def locked_for_reading(path: Path, give_up_at: float) -> Iterator[int]:
+    """An existing file that nobody appends to for the length of the block. Raises as `locked` does."""
+    descriptor = os.open(path, os.O_RDONLY | _CAREFULLY)
+    try:
+        _wait_for(descriptor, fcntl.LOCK_SH, path, give_up_at)
+        yield descriptor
+    finally:
+        _let_go(descriptor)
+
+
+def open_to_append(path: Path) -> int:
+    """A descriptor of the existing regular file at `path`, which it leaves as it is. Raises CannotWrite and OSError."""
+    return _open(path, 0)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in `folder` on the disk itself. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems keep names without being asked
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _open_and_lock(path: Path, give_up_at: float) -> int:
+    while True:
+        descriptor = _open_or_make(path)
+        try:
+            _wait_for(descriptor, fcntl.LOCK_EX, path, give_up_at)
+            if _is_at(path, descriptor):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        # It was rotated away while we waited: the lines go into the file that bears the name now.
+        _let_go(descriptor)
+        _refuse_if_late(path, give_up_at)
+
+
+def _open_or_make(path: Path) -> int:
+    try:
+        return _open(path, os.O_CREAT)
+    except FileNotFoundError:
+        _make_folder(path.parent)
+        return _open(path, os.O_CREAT)
+
+
+def _open(path: Path, creation: int) -> int:
+    # Looked at before it is opened, since opening alone makes some devices act; and after, in case it was exchanged in between.
+    with suppress(FileNotFoundError):
+        refuse_all_but_files(str(path), path.lstat())
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | creation | _CAREFULLY, 0o600)
+    try:
+        refuse_all_but_files(str(path), os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _make_folder(folder: Path) -> None:
+    """Make `folder` and its missing parents, closed to others, and have their names on the disk."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        with suppress(FileExistsError):
+            one.mkdir(mode=0o700)
+        sync_folder(one.parent)
+
+
+def _wait_for(descriptor: int, lock: int, path: Path, give_up_at: float) -> None:
+    while True:
+        try:
+            return fcntl.flock(descriptor, lock | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _refuse_if_late(path, give_up_at)
+            time.sleep(POLL_S)
+
+
+def _refuse_if_late(path: Path, give_up_at: float) -> None:
+    if time.monotonic() > give_up_at:
+        raise CannotWrite(f"the audit file {path} is locked by another process and not let go", to_do=f"fuser -v {path} names it.")
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _let_go(descriptor: int) -> None:
+    # Said aloud, because closing alone would leave the lock to a child that another thread is just about to start.
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)

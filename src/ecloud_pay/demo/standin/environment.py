@@ -1,0 +1,6 @@
+"""The variables by which a stand-in learns its secrets."""
+
+TOKEN = "ECLOUD_PAY_STANDIN_TOKEN"
+KEY = "ECLOUD_PAY_STANDIN_KEY"
+LIVE_KEY = "ECLOUD_PAY_STANDIN_LIVE_KEY"
+ACCOUNT = "ECLOUD_PAY_STANDIN_ACCOUNT"
