@@ -7,12 +7,12 @@
     │   └─ Cleaner Payout (85%): $85.00
     └──────────────────────────────────────────────────
 
-Left open because a right edge would have to cut or pad text of unknown width. Every value is scrubbed and set into Rich `Text`, so
+Every value is scrubbed and set into Rich `Text`, so
 that no row can speak markup. The same lines go to a pipe, without glyph and colour.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich.text import Text
@@ -21,11 +21,11 @@ from ecloud_pay.domain.money import Amount, share
 from ecloud_pay.domain.payment import Job, Json, Payment, PaymentFile, Person, Refund, Transaction
 from ecloud_pay.rendering import theme
 from ecloud_pay.rendering.amounts import amount_text, share_text
+from ecloud_pay.rendering.boxes import box, branch, line, tree, twigs
 from ecloud_pay.rendering.look import Look
 from ecloud_pay.rendering.sanitize import visible
 from ecloud_pay.rendering.times import local_time
 
-CARD_WIDTH = 51
 ABSENT = "N/A"
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)  # where rows without an instant are sorted
 
@@ -37,9 +37,9 @@ def payment_card(payment: Payment, look: Look) -> list[Text]:
         _refund_section(payment, look),
         _people_section(payment),
         _stripe_section(payment),
-        _branch("Timestamps:", [("Created: ", _time(payment.created_at, look)), ("Paid: ", _time(payment.paid_at, look))]),
+        branch("Timestamps:", [("Created: ", _time(payment.created_at, look)), ("Paid: ", _time(payment.paid_at, look))]),
     ]
-    return _box(f"Payment #{payment.id}", sections, look)
+    return box(f"Payment #{payment.id}", sections, look)
 
 
 def file_cards(file: PaymentFile, look: Look) -> list[Text]:
@@ -51,7 +51,7 @@ def file_cards(file: PaymentFile, look: Look) -> list[Text]:
         _refunds_section(file.refunds, payment, look),
         _timeline_section(file.transactions, look),
     ]
-    return [*payment_card(payment, look), *_box(f"Details of #{payment.id}", sections, look)]
+    return [*payment_card(payment, look), *box(f"Details of #{payment.id}", sections, look)]
 
 
 def person_text(person: Person | None) -> str:
@@ -85,9 +85,9 @@ def _money_section(payment: Payment, look: Look) -> list[Text]:
         return f"{name} ({share_text(share(amount, payment.amount))}): ", _amount(amount, look)
 
     return [
-        _line("Status: ", status_text(payment.status, look)),
-        _line("Amount: ", Text(amount_text(payment.amount, look.currency, with_code=True), style=theme.STRONG)),
-        *_twigs([part("Platform Fee", payment.platform_fee), part("Cleaner Payout", payment.cleaner_payout)]),
+        line("Status: ", status_text(payment.status, look)),
+        line("Amount: ", Text(amount_text(payment.amount, look.currency, with_code=True), style=theme.STRONG)),
+        *twigs([part("Platform Fee", payment.platform_fee), part("Cleaner Payout", payment.cleaner_payout)]),
     ]
 
 
@@ -95,21 +95,21 @@ def _refund_section(payment: Payment, look: Look) -> list[Text]:
     if not payment.refund_amount:
         return []
     percent = share_text(share(payment.refund_amount, payment.amount))
-    head = _line(f"Refunded ({percent}): ", _amount(payment.refund_amount, look, with_code=True))
+    head = line(f"Refunded ({percent}): ", _amount(payment.refund_amount, look, with_code=True))
     reason = Text(visible(payment.refund_reason or ABSENT))
-    return [head, *_twigs([("Reason: ", reason), ("When: ", _time(payment.refunded_at, look))])]
+    return [head, *twigs([("Reason: ", reason), ("When: ", _time(payment.refunded_at, look))])]
 
 
 def _people_section(payment: Payment) -> list[Text]:
     return [
-        _line("Client: ", Text(person_text(payment.client))),
-        _line("Cleaner: ", Text(person_text(payment.cleaner))),
-        _line("Job ID: ", Text(f"#{payment.job.id}" if payment.job else ABSENT)),
+        line("Client: ", Text(person_text(payment.client))),
+        line("Cleaner: ", Text(person_text(payment.cleaner))),
+        line("Job ID: ", Text(f"#{payment.job.id}" if payment.job else ABSENT)),
     ]
 
 
 def _stripe_section(payment: Payment) -> list[Text]:
-    return _branch(
+    return branch(
         "Stripe Details:",
         [
             ("Payment Intent: ", _id(payment.stripe_payment_intent_id)),
@@ -120,10 +120,10 @@ def _stripe_section(payment: Payment) -> list[Text]:
 
 
 def _job_section(payment: Payment) -> list[Text]:
-    lines = [_line("Job: ", Text(_job_words(payment.job)))]
+    lines = [line("Job: ", Text(_job_words(payment.job)))]
     if payment.job:
-        lines += _twigs([("Address: ", Text(visible(payment.job.property_address or ABSENT)))])
-    return [*lines, _line("Description: ", Text(visible(payment.description or ABSENT)))]
+        lines += twigs([("Address: ", Text(visible(payment.job.property_address or ABSENT)))])
+    return [*lines, line("Description: ", Text(visible(payment.description or ABSENT)))]
 
 
 def _job_words(job: Job | None) -> str:
@@ -132,10 +132,10 @@ def _job_words(job: Job | None) -> str:
 
 def _metadata_section(metadata: Json) -> list[Text]:
     if not metadata:
-        return [_line("Metadata: ", Text("none"))]
+        return [line("Metadata: ", Text("none"))]
     if not isinstance(metadata, dict):
-        return [_line("Metadata: ", Text(_json_words(metadata)))]
-    return _branch("Metadata:", [(f"{visible(key)}: ", Text(_json_words(value))) for key, value in metadata.items()])
+        return [line("Metadata: ", Text(_json_words(metadata)))]
+    return branch("Metadata:", [(f"{visible(key)}: ", Text(_json_words(value))) for key, value in metadata.items()])
 
 
 def _json_words(value: Json) -> str:
@@ -145,8 +145,8 @@ def _json_words(value: Json) -> str:
 def _refunds_section(refunds: Sequence[Refund], payment: Payment, look: Look) -> list[Text]:
     if not refunds:
         # A refund made by hand may have changed the payment and left no row; saying "none" alone would hide it.
-        return [_line("Refunds: ", Text("none recorded as a row" if payment.refund_amount else "none"))]
-    return _tree("Refunds:", [(_refund_head(refund, look), _refund_facts(refund, look)) for refund in refunds])
+        return [line("Refunds: ", Text("none recorded as a row" if payment.refund_amount else "none"))]
+    return tree("Refunds:", [(_refund_head(refund, look), _refund_facts(refund, look)) for refund in refunds])
 
 
 def _refund_head(refund: Refund, look: Look) -> Text:
@@ -157,21 +157,19 @@ def _refund_head(refund: Refund, look: Look) -> Text:
 
 def _refund_facts(refund: Refund, look: Look) -> list[Text]:
     return [
-        _line("Reason: ", Text(visible(refund.reason or ABSENT))),
-        _line("Requested by: ", Text.assemble(person_text(refund.requested_by), " on ", _time(refund.created_at, look))),
-        _line("Processed: ", _time(refund.processed_at, look)),
+        line("Reason: ", Text(visible(refund.reason or ABSENT))),
+        line("Requested by: ", Text.assemble(person_text(refund.requested_by), " on ", _time(refund.created_at, look))),
+        line("Processed: ", _time(refund.processed_at, look)),
     ]
 
 
 def _timeline_section(transactions: Sequence[Transaction], look: Look) -> list[Text]:
     if not transactions:
-        return [_line("Timeline: ", Text("no transactions"))]
+        return [line("Timeline: ", Text("no transactions"))]
     in_time = sorted(transactions, key=lambda row: (row.created_at or _END_OF_TIME, row.id))
     kind_width = max(len(visible(row.transaction_type)) for row in in_time)
     amount_width = max(len(amount_text(row.amount, look.currency)) for row in in_time)
-    return _tree(
-        "Timeline:", [(_transaction_head(row, kind_width, amount_width, look), [_transaction_facts(row, look)]) for row in in_time]
-    )
+    return tree("Timeline:", [(_transaction_head(row, kind_width, amount_width, look), [_transaction_facts(row, look)]) for row in in_time])
 
 
 def _transaction_head(row: Transaction, kind_width: int, amount_width: int, look: Look) -> Text:
@@ -197,44 +195,3 @@ def _time(instant: datetime | None, look: Look) -> Text:
 
 def _id(value: str | None) -> Text:
     return Text(visible(value), style=theme.ID) if value else Text(ABSENT)
-
-
-def _line(label: str, value: Text) -> Text:
-    return Text.assemble((label, theme.LABEL), value)
-
-
-def _branch(label: str, entries: Sequence[tuple[str, Text]]) -> list[Text]:
-    return [Text(label, style=theme.LABEL), *_twigs(entries)]
-
-
-def _twigs(entries: Sequence[tuple[str, Text]]) -> list[Text]:
-    return [
-        Text.assemble((f"  {_fork(index == len(entries) - 1)} ", theme.FRAME), _line(label, value))
-        for index, (label, value) in enumerate(entries)
-    ]
-
-
-def _tree(label: str, nodes: Sequence[tuple[Text, Sequence[Text]]]) -> list[Text]:
-    """A label and its nodes, each a head with lines of its own beneath it."""
-    lines = [Text(label, style=theme.LABEL)]
-    for index, (head, facts) in enumerate(nodes):
-        is_last = index == len(nodes) - 1
-        lines.append(Text.assemble((f"  {_fork(is_last)} ", theme.FRAME), head))
-        lines += [Text.assemble(("      " if is_last else "  │   ", theme.FRAME), fact) for fact in facts]
-    return lines
-
-
-def _fork(is_last: bool) -> str:
-    return "└─" if is_last else "├─"
-
-
-def _box(title: str, sections: Iterable[Sequence[Text]], look: Look) -> list[Text]:
-    width = min(CARD_WIDTH, look.width or CARD_WIDTH)
-    head = f"┌─ {title} "
-    lines = [Text(head + "─" * (width - len(head)), style=theme.FRAME)]
-    filled = [section for section in sections if section]
-    for index, section in enumerate(filled):
-        lines += [Text.assemble(("│ ", theme.FRAME), line) for line in section]
-        if index < len(filled) - 1:
-            lines.append(Text("│", style=theme.FRAME))
-    return [*lines, Text("└" + "─" * (width - 1), style=theme.FRAME)]

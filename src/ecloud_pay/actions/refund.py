@@ -1,0 +1,123 @@
+"""The refund: record the intent and commit, ask Stripe with no transaction open, settle. Money moves once, whatever happens.
+
+    preview ─▶ open_intent ─▶ (record attempt ─▶ POST)… ─▶ settle ─▶ audit line ─▶ output
+               committed      committed                    committed   on the disk
+
+A crash between any two of these leaves a row that says what may have been sent, and `resume` goes on from there.
+"""
+
+from functools import partial
+
+from ecloud_pay.actions.events import ended
+from ecloud_pay.actions.preflight import accept
+from ecloud_pay.actions.sending import Open, Sender
+from ecloud_pay.domain.at_stripe import RefundState
+from ecloud_pay.domain.errors import CannotWrite, EcloudPayError, OutcomeUnknown, Refused, Unavailable
+from ecloud_pay.domain.payment import Payment
+from ecloud_pay.domain.preview import Preview
+from ecloud_pay.domain.refund import Ending, Intent, Settlement
+
+
+def carry_out(found: Preview, sender: Sender) -> Intent:
+    """Make the refund that was previewed; the intent as it ended. What ended badly is for `trouble` to say.
+
+    Raises Refused or Busy before anything is sent, OutcomeUnknown where it may have been, CannotWrite where only the audit line of a
+    refund that was made is missing.
+    """
+    sender.audit.check()
+    intent = sender.ledger.open_intent(found.order, partial(accept, found))
+    return finish(intent, found.payment, sender)
+
+
+def finish(intent: Intent, payment: Payment, sender: Sender) -> Intent:
+    """Send an open intent and settle it."""
+    ending = sender.send(intent, payment)
+    if isinstance(ending, Open):
+        raise _left_open(intent, ending)
+    return settle(intent, ending, payment, sender)
+
+
+def settle(intent: Intent, settlement: Settlement, payment: Payment, sender: Sender) -> Intent:
+    """Write down how it ended: the rows, then the audit line."""
+    try:
+        settled = sender.ledger.settle(intent, settlement)
+    except EcloudPayError as error:
+        raise _untold(intent, settlement, error) from error
+    write_audit_line(settled, payment, sender)
+    return settled
+
+
+def write_audit_line(settled: Intent, payment: Payment, sender: Sender, *, is_late: bool = False) -> None:
+    """The last line of the intent, once. CannotWrite where the file does not take it; the rows are settled by then."""
+    has_written = False
+
+    def write(current: Intent) -> None:
+        nonlocal has_written
+        if not has_written:
+            sender.audit.append(ended(current, payment, is_late=is_late))
+            has_written = True
+
+    try:
+        sender.ledger.record_audited(settled, write)
+    except CannotWrite as error:
+        raise CannotWrite(
+            f"the audit line could not be written: {error.what}",
+            now=f"{told(settled)} That is recorded in the database.",
+            to_do="When the file can be written again: ecloud-pay refund --resume",
+        ) from error
+    except EcloudPayError:
+        write(settled)  # the line matters; that it is there, a later resume notes in the row
+
+
+def told(settled: Intent) -> str:
+    """How the intent ended, as a sentence."""
+    settlement, amount = settled.settlement, settled.order.amount
+    assert settlement is not None
+    if settlement.ending is Ending.ACCEPTED:
+        made = {RefundState.COMPLETED: "was made", RefundState.PENDING: "is under way at Stripe", RefundState.FAILED: "failed at Stripe"}
+        return f"The refund {settlement.stripe_refund_id} of {amount} {made[settlement.state]}."
+    words = {Ending.DECLINED: "was refused by Stripe", Ending.NOT_SENT: "was not sent", Ending.ABANDONED: "was abandoned"}
+    return f"The refund of {amount} {words[settlement.ending]}: {settlement.words or 'no reason was given'}."
+
+
+def trouble(settled: Intent) -> EcloudPayError | None:
+    """The error that a settled intent ends a command with; None where the refund was made or is under way."""
+    settlement, order = settled.settlement, settled.order
+    assert settlement is not None
+    if settlement.ending is Ending.NOT_SENT:
+        return Unavailable(
+            f"the refund of {order.amount} of payment #{order.payment_id} was not sent: {settlement.words}",
+            now="No money moved, and that is recorded.",
+            to_do="It is safe to repeat.",
+        )
+    if settlement.state is not RefundState.FAILED:
+        return None
+    if settlement.ending is Ending.ACCEPTED:
+        return Refused(
+            f"Stripe took the refund {settlement.stripe_refund_id} of {order.amount} of payment #{order.payment_id}, and it failed there",
+            now="No money moved, and that is recorded.",
+        )
+    who = "Stripe refused" if settlement.ending is Ending.DECLINED else "somebody abandoned"
+    return Refused(
+        f"{who} the refund of {order.amount} of payment #{order.payment_id}: {settlement.words}",
+        now="No money moved, and that is recorded.",
+    )
+
+
+def _left_open(intent: Intent, left: Open) -> OutcomeUnknown:
+    order = intent.order
+    return OutcomeUnknown(
+        f"the outcome of the refund of {order.amount} of payment #{order.payment_id} is unknown: {left.words}",
+        now=f"It is recorded as unsettled; {'money may have moved' if left.may_have_arrived else 'nothing was sent'}.",
+        to_do=f"Do not repeat it. To settle it: ecloud-pay refund --resume {order.payment_id}",
+    )
+
+
+def _untold(intent: Intent, settlement: Settlement, error: EcloudPayError) -> OutcomeUnknown:
+    order = intent.order
+    what = f"Stripe has the refund {settlement.refund.id} of {order.amount}" if settlement.refund else f"the refund of {order.amount} ended"
+    return OutcomeUnknown(
+        f"{what} of payment #{order.payment_id}, and the database could not be told: {error.what}",
+        now="Money has moved." if settlement.refund else "No money moved.",
+        to_do=f"Do not repeat it. When the database is back: ecloud-pay refund --resume {order.payment_id}",
+    )

@@ -1,0 +1,190 @@
+"""Settling what a run left behind: adopt what Stripe has, send again what it has not, leave to a person what nobody can know."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ecloud_pay.actions.refund import finish, settle, told, trouble, write_audit_line
+from ecloud_pay.actions.sending import Sender, match
+from ecloud_pay.domain.at_stripe import RefundAtStripe
+from ecloud_pay.domain.errors import Busy, EcloudPayError, NotFound, OutcomeUnknown, Refused
+from ecloud_pay.domain.payment import Payment
+from ecloud_pay.domain.refund import ABANDON_AFTER, KEY_GOOD_FOR, Ending, Intent, Settlement
+from ecloud_pay.ports import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What became of one unsettled intent: `error` is what stands in the way of its end, or what it ended badly with."""
+
+    intent: Intent
+    error: EcloudPayError | None = None
+
+    @property
+    def words(self) -> str:
+        """As a sentence."""
+        return told(self.intent) if self.intent.is_settled else (self.error.what if self.error else "it is unsettled")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is known of an unsettled intent before anything is done: Stripe's refund that bears its key, and those that may stand for it.
+
+    `rivals` are refunds of the same amount without a key of ours, made since: somebody may have clicked in the Dashboard meanwhile.
+    """
+
+    mine: RefundAtStripe | None
+    rivals: tuple[RefundAtStripe, ...]
+
+
+def resume(sender: Sender, account: str | None, payment_id: int | None = None) -> Iterator[Resumed]:
+    """Every unsettled intent (of one payment, where one is named), one after the other; and the audit lines that are missing."""
+    for intent in sender.ledger.unaudited():
+        if payment_id in (None, intent.order.payment_id):
+            write_audit_line(intent, _standing(sender, intent).file.payment, sender, is_late=True)
+    for intent in sender.ledger.unsettled():
+        if payment_id in (None, intent.order.payment_id) and not sender.patience.is_stop_asked:
+            try:
+                settled = _resumed(intent, sender, account)
+                yield Resumed(settled, trouble(settled))
+            except EcloudPayError as error:
+                yield Resumed(intent, error)
+
+
+def send_anyway(intent: Intent, sender: Sender, account: str | None) -> Intent:
+    """Send it although Stripe holds a refund that may stand for it; never after its key may have been forgotten."""
+    _is_of_this_account(intent, sender, account)
+    standing = _standing(sender, intent)
+    found = read(intent, sender)
+    if found.mine is not None:
+        return _adopt(intent, found.mine, standing.file.payment, sender)
+    _key_is_good(intent, standing)
+    return finish(intent, standing.file.payment, sender)
+
+
+def adopt(intent: Intent, refund_id: str, sender: Sender, account: str | None) -> Intent:
+    """Take a refund that Stripe holds as this one. Refused where it cannot be: another payment, amount, or already somebody's."""
+    _is_of_this_account(intent, sender, account)
+    standing = _standing(sender, intent)
+    refund = sender.gateway.refund(refund_id)
+    order = intent.order
+    owner = next((row for row in standing.file.refunds if row.stripe_refund_id == refund.id), None)
+    problem = ""
+    if refund.payment_intent != order.payment_intent:
+        problem = f"belongs to {refund.payment_intent or 'no PaymentIntent'}, not to {order.payment_intent}"
+    elif refund.amount != order.amount:
+        problem = f"is of {refund.amount}, not of {order.amount}"
+    elif refund.key not in (None, order.key):
+        problem = "bears the key of another refund of ours"
+    elif owner is not None:
+        problem = f"is recorded as refund #{owner.id} already"
+    elif refund.state is None:
+        problem = f"has the status {refund.status!r}, which is not known here"
+    if problem:
+        raise Refused(f"{refund.id} cannot be adopted: it {problem}", now="Nothing was changed.")
+    return _adopt(intent, refund, standing.file.payment, sender)
+
+
+def abandon(intent: Intent, sender: Sender, account: str | None) -> Intent:
+    """Give it up: at once where it was never sent, else a day after its last attempt and only if Stripe has no refund with its key."""
+    standing = _standing(sender, intent)
+    if intent.was_sent:
+        _is_of_this_account(intent, sender, account)
+        found = read(intent, sender)
+        if found.mine is not None:
+            return _adopt(intent, found.mine, standing.file.payment, sender)
+        if intent.last_sent_at is not None and standing.now - intent.last_sent_at < ABANDON_AFTER:
+            raise Refused(
+                f"the refund of {intent.order.amount} of payment #{intent.order.payment_id} was sent less than 24 h ago"
+                f" ({intent.last_sent_at:%Y-%m-%d %H:%M:%S} UTC) and may still arrive",
+                now="It stays unsettled.",
+                to_do=f"Until then: ecloud-pay refund --resume {intent.order.payment_id}",
+            )
+    return settle(intent, Settlement(Ending.ABANDONED, words="given up by a person"), standing.file.payment, sender)
+
+
+def unsettled_of(sender: Sender, payment_id: int) -> Intent:
+    """The payment's unsettled intent. NotFound where it has none."""
+    standing = sender.ledger.read(payment_id)
+    if standing is None:
+        raise NotFound(f"there is no payment #{payment_id}")
+    open_ones = [intent for intent in standing.intents if not intent.is_settled]
+    if not open_ones:
+        raise NotFound(f"payment #{payment_id} has no unsettled refund of ours", to_do="`ecloud-pay refund --pending` lists what is open.")
+    return open_ones[0]
+
+
+def read(intent: Intent, sender: Sender) -> Reading:
+    """What Stripe's list says of the intent."""
+    refunds = sender.gateway.refunds(intent.order.payment_intent)
+    # Stripe's instants are whole seconds of another clock, so what is a little older counts too.
+    since = intent.created_at.timestamp() - CLOCKS_APART_S
+    rivals = (
+        refund
+        for refund in refunds
+        if refund.key is None and refund.amount == intent.order.amount and refund.holds_money and refund.created.timestamp() >= since
+    )
+    return Reading(match(intent, refunds), tuple(rivals))
+
+
+CLOCKS_APART_S = 60.0
+
+
+def _resumed(intent: Intent, sender: Sender, account: str | None) -> Intent:
+    _is_of_this_account(intent, sender, account)
+    standing = _standing(sender, intent)
+    found = read(intent, sender)
+    if found.mine is not None:
+        return _adopt(intent, found.mine, standing.file.payment, sender)
+    if found.rivals:
+        raise _ambiguous(intent, found.rivals)
+    _key_is_good(intent, standing)
+    return finish(intent, standing.file.payment, sender)
+
+
+def _adopt(intent: Intent, refund: RefundAtStripe, payment: Payment, sender: Sender) -> Intent:
+    if refund.state is None:
+        raise OutcomeUnknown(
+            f"Stripe has {refund.id} for payment #{payment.id}, whose status {refund.status!r} is not known here",
+            now="It stays unsettled, and nothing was written.",
+            to_do="Look at it in Stripe's Dashboard.",
+        )
+    return settle(intent, Settlement(Ending.ACCEPTED, refund, is_adopted=True), payment, sender)
+
+
+def _standing(sender: Sender, intent: Intent) -> Standing:
+    standing = sender.ledger.read(intent.order.payment_id)
+    if standing is None:
+        raise NotFound(f"there is no payment #{intent.order.payment_id} any more", now="Nothing was changed.")
+    return standing
+
+
+def _is_of_this_account(intent: Intent, sender: Sender, account: str | None) -> None:
+    order = intent.order
+    is_other_account = None not in (order.account, account) and order.account != account
+    if order.mode is not sender.gateway.mode or is_other_account:
+        raise Busy(
+            f"the refund of {order.amount} of payment #{order.payment_id} was begun with a {order.mode} key"
+            f" of {order.account or 'an unknown account'}, and this is a {sender.gateway.mode} key of {account or 'an unknown account'}",
+            now="It stays unsettled.",
+            to_do="Resume it with a key of that mode and account.",
+        )
+
+
+def _key_is_good(intent: Intent, standing: Standing) -> None:
+    if intent.first_sent_at is not None and standing.now - intent.first_sent_at >= KEY_GOOD_FOR:
+        order = intent.order
+        raise OutcomeUnknown(
+            f"the refund of {order.amount} of payment #{order.payment_id} was first sent more than 23 h ago, and Stripe's list has none",
+            now="It is never sent again: Stripe may have forgotten its key, and would refund anew.",
+            to_do=f"24 h after its last attempt: ecloud-pay refund --abandon {order.payment_id}",
+        )
+
+
+def _ambiguous(intent: Intent, rivals: tuple[RefundAtStripe, ...]) -> OutcomeUnknown:
+    order = intent.order
+    listed = ", ".join(f"{rival.id} ({rival.amount}, {rival.created:%Y-%m-%d %H:%M:%S} UTC)" for rival in rivals)
+    return OutcomeUnknown(
+        f"the refund of {order.amount} of payment #{order.payment_id} is not at Stripe; one of the same amount made elsewhere is: {listed}",
+        now="Nothing was sent: it may be the same refund, clicked in the Dashboard.",
+        to_do=f"If it is: ecloud-pay refund {order.payment_id} --adopt {rivals[0].id}. If another one is wanted: --send-anyway",
+    )
