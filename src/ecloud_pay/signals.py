@@ -1,7 +1,15 @@
-"""Signals as exceptions, so that `finally` runs: Python lets SIGTERM and SIGHUP end the process without it."""
+"""Signals as exceptions, so that `finally` runs: Python lets SIGTERM and SIGHUP end the process without it. While money is in flight
+they wait until it has landed."""
 
 import signal
-from types import FrameType
+import threading
+import time
+from types import FrameType, TracebackType
+from typing import Self
+
+_ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# A clock that goes on while the machine sleeps: Linux has one of its own, elsewhere (macOS) the monotonic one does.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Stopped(BaseException):
@@ -14,13 +22,53 @@ class Stopped(BaseException):
 
 def raise_on_signals() -> None:
     """From now on SIGINT, SIGTERM and SIGHUP raise Stopped, the first time; a second one while we clean up is ignored."""
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for signum in _ALL:
         # nohup and background jobs of scripts start us with a signal ignored, and mean it.
         if signal.getsignal(signum) is not signal.SIG_IGN:
             signal.signal(signum, _stop)
 
 
 def _stop(signum: int, _frame: FrameType | None) -> None:
-    for every in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for every in _ALL:
         signal.signal(every, signal.SIG_IGN)
     raise Stopped(signum)
+
+
+class MoneyInFlight:
+    """ports.Patience: inside the block the first signal is only remembered, and a second one raises Stopped at once."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._first: int | None = None
+        self._handlers: dict[int, object] = {}
+
+    @property
+    def is_stop_asked(self) -> bool:
+        return self._asked.is_set()
+
+    def wait(self, seconds: float) -> None:
+        self._asked.wait(seconds)
+
+    def elapsed_s(self) -> float:
+        return time.clock_gettime(_CLOCK)
+
+    def raise_if_stopped(self) -> None:
+        """Stopped, now that the money has landed, if a signal came meanwhile."""
+        if self._first is not None:
+            _stop(self._first, None)
+
+    def __enter__(self) -> Self:
+        for signum in _ALL:
+            if signal.getsignal(signum) is not signal.SIG_IGN:
+                self._handlers[signum] = signal.signal(signum, self._remember)
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None) -> None:
+        for signum, handler in self._handlers.items():
+            signal.signal(signum, handler)  # type: ignore[arg-type]  # what signal.signal gave back
+
+    def _remember(self, signum: int, _frame: FrameType | None) -> None:
+        if self._first is not None:
+            _stop(signum, None)
+        self._first = signum
+        self._asked.set()

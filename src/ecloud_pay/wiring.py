@@ -20,6 +20,7 @@ from ecloud_pay import settings as settings_module
 from ecloud_pay.domain.errors import NotConfigured, UsageError
 from ecloud_pay.rendering.look import Look
 from ecloud_pay.rendering.screen import Screen
+from ecloud_pay.secret import Secret
 from ecloud_pay.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     from ecloud_pay.adapters.files.xlsx import XlsxSheets
     from ecloud_pay.adapters.postgres.engine import Database
     from ecloud_pay.demo.server import ServerFolder
+    from ecloud_pay.demo.standin.process import StandIn
     from ecloud_pay.domain.export import Column
     from ecloud_pay.domain.manifest import Digest, Manifest, Verification
-    from ecloud_pay.ports import DatabaseFacts, Exporter, PaymentReader, ReportReader
+    from ecloud_pay.ports import AuditTrail, DatabaseFacts, Exporter, Ledger, PaymentReader, ReportReader, StripeGateway
 
 READ_DATABASE = "ECLOUD_PAY_READ_DATABASE_URL"
 DATABASE = "DATABASE_URL"
@@ -180,6 +182,43 @@ class Wiring:
         with self._opened(self._read_setting()) as database, open_reporter(database) as reporter:
             yield reporter
 
+    @contextmanager
+    def ledger(self) -> "Iterator[Ledger]":
+        """The rows that a refund reads and writes: always DATABASE_URL's, never a replica's."""
+        from ecloud_pay.adapters.postgres.ledger import PostgresLedger
+        from ecloud_pay.adapters.postgres.writing import Writer
+
+        setting = DEMO_DATABASE if self.choices.demo else DATABASE
+        if setting == DATABASE and not self.settings.is_set(DATABASE):
+            raise NotConfigured(
+                "no database is configured to write to: DATABASE_URL is not set",
+                now="Nothing was sent.",
+                to_do="Set DATABASE_URL (in the environment or in ./.env), or add --demo to try it on sample data.",
+            )
+        with self._opened(setting) as database:
+            yield PostgresLedger(database, Writer(database))
+
+    @contextmanager
+    def gateway(self) -> "Iterator[StripeGateway]":
+        """Stripe behind the configured key; under --demo the stand-in. Call it inside `ledger`. Raises NotConfigured."""
+        from ecloud_pay.adapters.stripe.client import open_gateway
+
+        if self.choices.demo:
+            with self._standin() as standin:
+                yield open_gateway(Secret(standin.key), base=standin.url)
+        else:
+            yield open_gateway(
+                self.settings.secret("STRIPE_SECRET_KEY"),
+                base=self.settings.text("STRIPE_API_BASE"),
+                proxy=self.settings.secret("STRIPE_PROXY"),
+            )
+
+    def audit_trail(self) -> "AuditTrail":
+        """The audit file."""
+        from ecloud_pay.adapters.audit.log import AuditLog
+
+        return AuditLog(self.settings.audit_log)
+
     def database_settings(self) -> list[str]:
         """The settings that name a database, the one that read commands use first; under --demo its own."""
         return [DEMO_DATABASE] if self.choices.demo else [name for name in (READ_DATABASE, DATABASE) if self.settings.is_set(name)]
@@ -259,6 +298,22 @@ class Wiring:
         self.screen.demo()
         with running(self._demo_folder(), partial(fill, today=self.now.date()), tell=self.screen.note) as conninfo:
             yield conninfo
+
+    @contextmanager
+    def _standin(self) -> "Iterator[StandIn]":
+        """The stand-in for Stripe, which holds what belongs to the demo's database; that is running by now."""
+        from ecloud_pay.demo.connection import conninfo
+        from ecloud_pay.demo.folder import translated
+        from ecloud_pay.demo.sample import birth
+        from ecloud_pay.demo.standin.process import running_standin
+        from ecloud_pay.demo.standin.sample import fill
+
+        folder = self._demo_folder()
+        born, as_of = birth(conninfo(folder))
+        with translated(folder.root):
+            fill(folder.stripe_state, born, as_of)
+        with running_standin(folder.stripe_state) as standin:
+            yield standin
 
     def _database(self, url: str, setting: str) -> "Database":
         from ecloud_pay.adapters.postgres.engine import Database

@@ -6,6 +6,7 @@
 ├── server.log             begun anew at every start
 ├── run/                   the socket; 0700, the server's account's
 ├── data/                  the cluster; 0700, the server's account's
+├── stripe.sqlite          what the stand-in for Stripe holds; the console's own
 ├── binaries-18-…/         root only: a copy the server's account can reach
 └── scratch-…              half-made or half-deleted; whoever holds start.lock next sweeps it away
 """
@@ -54,6 +55,10 @@ class ServerFolder:
     @property
     def log(self) -> Path:
         return self.root / "server.log"
+
+    @property
+    def stripe_state(self) -> Path:
+        return self.root / "stripe.sqlite"
 
     @property
     def start_lock(self) -> Path:

@@ -1,5 +1,6 @@
 """Fills the demo's database with the sample, and moves its dates on as the days pass."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import astuple, fields
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,7 +12,7 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from ecloud_pay.demo.rows import FIXED_JOB_ID, FIXED_PAYMENT_ID, Row, build
 
-SAMPLE_VERSION = 1  # raise it whenever a row changes: an older sample is then replaced
+SAMPLE_VERSION = 2  # raise it whenever a row changes: an older sample is then replaced
 
 # Every column that holds an instant, and the column by which a row belongs to payment #5, whose dates stay (ids are constants of ours).
 _INSTANTS: dict[LiteralString, tuple[LiteralString, ...]] = {
@@ -48,6 +49,14 @@ def fill(conninfo: str, today: date) -> None:
                 _move(connection, as_of, today)
 
 
+def birth(conninfo: str) -> tuple[str, date]:
+    """What tells this filling from every other one, and the day it stands at."""
+    with psycopg.connect(conninfo) as connection:
+        row = connection.execute("SELECT born, as_of FROM ecloud_demo.state").fetchone()
+    assert row is not None  # fill() came first
+    return row[0], row[1]
+
+
 def _as_of(connection: psycopg.Connection) -> date | None:
     """The day the sample stands at; None when there is none, or one of another version."""
     try:
@@ -67,8 +76,8 @@ def _replace(connection: psycopg.Connection, today: date) -> None:
     # The state comes last, and only then is there anything that somebody else could see.
     connection.execute("DROP SCHEMA IF EXISTS ecloud_demo CASCADE")
     connection.execute("CREATE SCHEMA ecloud_demo")
-    connection.execute("CREATE TABLE ecloud_demo.state (version integer NOT NULL, as_of date NOT NULL)")
-    connection.execute("INSERT INTO ecloud_demo.state (version, as_of) VALUES (%s, %s)", (SAMPLE_VERSION, today))
+    connection.execute("CREATE TABLE ecloud_demo.state (version integer NOT NULL, as_of date NOT NULL, born text NOT NULL)")
+    connection.execute("INSERT INTO ecloud_demo.state VALUES (%s, %s, %s)", (SAMPLE_VERSION, today, secrets.token_hex(8)))
 
 
 def _copy(connection: psycopg.Connection, table: str, rows: Sequence[Row]) -> None:

@@ -79,6 +79,8 @@ def reset(folder: ServerFolder) -> None:
         postmaster.stop(folder)
         discard(folder, folder.data)
         discard_copies(folder)
+        for left in folder.root.glob(f"{folder.stripe_state.name}*"):
+            left.unlink()
         sweep(folder)
 
 

@@ -13,6 +13,7 @@ from ecloud_pay.domain.errors import (
     PartlyDone,
     Refused,
     Unavailable,
+    UnknownAtStripe,
     UsageError,
 )
 from ecloud_pay.rendering.sanitize import visible
@@ -25,6 +26,7 @@ CLOSED_PIPE = 141
 EXIT_CODES: dict[type[EcloudPayError], int] = {
     UsageError: USAGE,
     NotConfigured: 4,
+    UnknownAtStripe: 5,
     Refused: 5,
     NotFound: 6,
     Busy: 7,

@@ -232,9 +232,9 @@ def test_a_lock_that_is_not_let_go_is_waited_for_only_so_long(path: Path) -> Non
         trail(path, lock_limit_s=0.05).append(requested())
     error = refused.value
     assert (error.what, error.now, error.to_do) == (
-        f"the audit file {path} is locked by another process and not let go",
+        f"the audit file {path} has been locked for longer than 0.05 s by somebody else",
         NOT_IN,
-        f"fuser -v {path} names it.",
+        f"`fuser -v {path}` names the process.",
     )
     assert path.read_bytes() == before
     trail(path, lock_limit_s=0.05).append(requested())

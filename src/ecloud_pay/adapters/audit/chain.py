@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecloud_pay.adapters.audit.line import CHAIN_BEGINS, line_hash
-from ecloud_pay.adapters.audit.locked import locked_for_reading
+from ecloud_pay.adapters.audit.locked import Deadline, locked_for_reading
 
 BLOCK_BYTES = 64 * 1024
 # audit.jsonl.1, audit.jsonl-20250127, audit.jsonl-20250127-143015.backup, audit.jsonl.2025-01-27: what logrotate and people call them.
@@ -30,22 +30,22 @@ class Link:
     is_torn: bool
 
 
-def next_link(descriptor: int, path: Path, give_up_at: float) -> Link:
+def next_link(descriptor: int, path: Path, deadline: Deadline) -> Link:
     """What the next line of the locked file hangs on. Raises OSError, and CannotWrite where the rotated file is locked for too long."""
     size = os.fstat(descriptor).st_size
     if size == 0:
-        return Link(hash_before(path, give_up_at), is_torn=False)
+        return Link(hash_before(path, deadline), is_torn=False)
     return Link(_last_line_hash(descriptor, size), is_torn=os.pread(descriptor, 1, size - 1) != b"\n")
 
 
-def hash_before(path: Path, give_up_at: float) -> str:
+def hash_before(path: Path, deadline: Deadline) -> str:
     """The hash of the last line of the newest file that was rotated away from `path`; CHAIN_BEGINS where there is none with a line.
 
     The newest is the one that was last written to. Compressed files are not looked into. Raises as `next_link` does.
     """
     for rotated in _rotated(path):
         # Somebody may have got the lock of this file just before it was rotated: what he is writing is the line we look for.
-        with locked_for_reading(rotated, give_up_at) as descriptor:
+        with locked_for_reading(rotated, deadline) as descriptor:
             if size := os.fstat(descriptor).st_size:
                 return _last_line_hash(descriptor, size)
     return CHAIN_BEGINS

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from ecloud_pay.adapters.audit.refusals import refuse_all_but_files
@@ -16,13 +17,26 @@ POLL_S = 0.002
 _CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When locks are waited for no longer, on the clock of time.monotonic(), and how long that was from the beginning."""
+
+    at: float
+    limit_s: float
+
+    @classmethod
+    def after(cls, limit_s: float) -> "Deadline":
+        """So many seconds from now."""
+        return cls(time.monotonic() + limit_s, limit_s)
+
+
 @contextmanager
-def locked(path: Path, give_up_at: float) -> Iterator[int]:
+def locked(path: Path, deadline: Deadline) -> Iterator[int]:
     """The file at `path`, made where it is missing, as a descriptor that no other holds locked, for the length of the block.
 
-    `give_up_at` is of time.monotonic(). Raises CannotWrite where something else is in the way or the lock is not let go, and OSError.
+    Raises CannotWrite where something else is in the way or the lock is not let go, and OSError.
     """
-    descriptor = _open_and_lock(path, give_up_at)
+    descriptor = _open_and_lock(path, deadline)
     try:
         yield descriptor
     finally:
@@ -30,11 +44,11 @@ def locked(path: Path, give_up_at: float) -> Iterator[int]:
 
 
 @contextmanager
-def locked_for_reading(path: Path, give_up_at: float) -> Iterator[int]:
+def locked_for_reading(path: Path, deadline: Deadline) -> Iterator[int]:
     """An existing file that nobody appends to for the length of the block. Raises as `locked` does."""
     descriptor = os.open(path, os.O_RDONLY | _CAREFULLY)
     try:
-        _wait_for(descriptor, fcntl.LOCK_SH, path, give_up_at)
+        _wait_for(descriptor, fcntl.LOCK_SH, path, deadline)
         yield descriptor
     finally:
         _let_go(descriptor)
@@ -57,11 +71,11 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _open_and_lock(path: Path, give_up_at: float) -> int:
+def _open_and_lock(path: Path, deadline: Deadline) -> int:
     while True:
         descriptor = _open_or_make(path)
         try:
-            _wait_for(descriptor, fcntl.LOCK_EX, path, give_up_at)
+            _wait_for(descriptor, fcntl.LOCK_EX, path, deadline)
             if _is_at(path, descriptor):
                 return descriptor
         except BaseException:
@@ -69,7 +83,7 @@ def _open_and_lock(path: Path, give_up_at: float) -> int:
             raise
         # It was rotated away while we waited: the lines go into the file that bears the name now.
         _let_go(descriptor)
-        _refuse_if_late(path, give_up_at)
+        _refuse_if_late(path, deadline)
 
 
 def _open_or_make(path: Path) -> int:
@@ -102,18 +116,19 @@ def _make_folder(folder: Path) -> None:
         sync_folder(one.parent)
 
 
-def _wait_for(descriptor: int, lock: int, path: Path, give_up_at: float) -> None:
+def _wait_for(descriptor: int, lock: int, path: Path, deadline: Deadline) -> None:
     while True:
         try:
             return fcntl.flock(descriptor, lock | fcntl.LOCK_NB)
         except BlockingIOError:
-            _refuse_if_late(path, give_up_at)
+            _refuse_if_late(path, deadline)
             time.sleep(POLL_S)
 
 
-def _refuse_if_late(path: Path, give_up_at: float) -> None:
-    if time.monotonic() > give_up_at:
-        raise CannotWrite(f"the audit file {path} is locked by another process and not let go", to_do=f"fuser -v {path} names it.")
+def _refuse_if_late(path: Path, deadline: Deadline) -> None:
+    if time.monotonic() > deadline.at:
+        what = f"the audit file {path} has been locked for longer than {deadline.limit_s:g} s by somebody else"
+        raise CannotWrite(what, to_do=f"`fuser -v {path}` names the process.")
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

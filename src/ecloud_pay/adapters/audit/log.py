@@ -5,7 +5,6 @@ lock ─▶ is it still the file of that name? ─▶ last line's hash ─▶ wr
 
 import logging
 import os
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from ecloud_pay.adapters.audit.chain import hash_before, next_link
 from ecloud_pay.adapters.audit.line import line_hash, line_of
-from ecloud_pay.adapters.audit.locked import locked, open_to_append, sync_folder
+from ecloud_pay.adapters.audit.locked import Deadline, locked, open_to_append, sync_folder
 from ecloud_pay.adapters.audit.refusals import ELSEWHERE, refusals
 from ecloud_pay.domain.audit import AuditEvent
 from ecloud_pay.domain.errors import CannotWrite
@@ -54,24 +53,21 @@ class AuditLog:
                 is_empty = os.fstat(descriptor).st_size == 0
                 os.close(descriptor)
             if is_empty:  # so its first line will hang on a rotated file, which must be readable
-                hash_before(self.path, self._give_up_at())
+                hash_before(self.path, Deadline.after(self._lock_limit_s))
 
     def append(self, event: AuditEvent) -> str:
         """Write the event and flush it to the disk; returns the SHA-256 of its line, in hex. Raises CannotWrite."""
         now = f"{event.type.value} of payment #{event.payment.id} is not safely in the audit trail."
         with refusals(str(self.path), "could not be appended to", now=now):
-            give_up_at = self._give_up_at()
-            with locked(self.path, give_up_at) as descriptor:
-                link = next_link(descriptor, self.path, give_up_at)
+            deadline = Deadline.after(self._lock_limit_s)
+            with locked(self.path, deadline) as descriptor:
+                link = next_link(descriptor, self.path, deadline)
                 # The time is told under the lock, so that lines stand in the order of their timestamps.
                 line = line_of(event, when=self._clock(), host=self._host, prev_hash=link.prev_hash)
                 _put_on_disk(self.path.parent, descriptor, (b"\n" if link.is_torn else b"") + line + b"\n")
         written = line_hash(line)
         _log.info("%s: payment #%s, line %s", event.type.value, event.payment.id, written[:12])
         return written
-
-    def _give_up_at(self) -> float:
-        return time.monotonic() + self._lock_limit_s
 
 
 def _put_on_disk(folder: Path, descriptor: int, text: bytes) -> None:
