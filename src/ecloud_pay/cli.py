@@ -30,6 +30,7 @@ COMMANDS = {
     "show": "Show one payment with its job, metadata, refunds and timeline.",
     "export": "Write rows as CSV, NDJSON, JSON, XLSX or Parquet, whole or not at all.",
     "report": "Say what came in: volume, fees, payouts, refunds, by period or by group.",
+    "refund": "Refund payments through Stripe, once, whatever happens; settle what is open.",
     "doctor": "Check settings, database, privileges and files, one line each.",
     "demo": "Look after the private sample database of --demo.",
     "completion": "Print the completion script of a shell.",
@@ -41,10 +42,13 @@ EXIT_CODES = """
 2    usage: what was typed makes no sense
 3    finished, and differences were found (export --verify)
 4    not configured or not authorised: a setting, login, privilege, table or extra is missing
+5    refused: by our rules, by Stripe, or because you answered no; no money moved
 6    not found
-7    busy: another run holds it
+7    busy: another run, or an unsettled refund, holds it
+8    outcome unknown: do not repeat, run ecloud-pay refund --resume
+9    partly done: the items that failed are listed
 74   output could not be written
-75   temporary: the database is out of reach; nothing happened, safe to repeat
+75   temporary: the database or Stripe is out of reach; nothing happened, safe to repeat
 129  terminal closed; 130 interrupted; 141 closed pipe; 143 terminated
 """
 EXAMPLES = """
@@ -184,7 +188,9 @@ def _root(
     common: Common,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    """The payments console of a cleaning marketplace: reads the backend's PostgreSQL without ever writing to it.
+    """The payments console of a cleaning marketplace: reads the backend's PostgreSQL, and refunds through Stripe.
+
+    Only `refund` moves money or writes a row; every other command reads in READ ONLY transactions.
 
     `ecloud-pay COMMAND --help` explains a command with examples.
     """

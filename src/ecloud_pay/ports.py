@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from ecloud_pay.domain.payment import Payment, PaymentFile, Person, Refund
+from ecloud_pay.domain.payment import Payment, PaymentFile, Person
 from ecloud_pay.domain.reference import Reference
 from ecloud_pay.domain.search import PaymentSearch
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # who only lists payments need not load what the other comman
     from ecloud_pay.domain.at_stripe import Mode, PaymentAtStripe, RefundAtStripe
     from ecloud_pay.domain.audit import AuditEvent
     from ecloud_pay.domain.export import ExportRequest, Total
-    from ecloud_pay.domain.refund import Actor, Intent, Order, Settlement
+    from ecloud_pay.domain.refund import Actor, Intent, Order, PendingRow, Settlement
     from ecloud_pay.domain.report import Booked, Explained, Owed, Report, ReportRequest, StatementLine
 
 
@@ -142,10 +142,14 @@ class Patience(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which database this is, as ECLOUD_PAY_LIVE_DATABASE would name it (`host/dbname`), and whether it takes writes."""
+    """Which database this is, as ECLOUD_PAY_LIVE_DATABASE would name it (`host/dbname`), and what a refund could not do there.
+
+    `lacks` names privileges; `takes_writes` is false on a replica and for a login that only reads.
+    """
 
     name: str
     takes_writes: bool
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +159,6 @@ class Standing:
     file: PaymentFile
     intents: "tuple[Intent, ...]"
     now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class PendingRow:
-    """A pending refund row that is no unsettled intent of ours: with a Stripe id, or a request made in the backend."""
-
-    payment: Payment
-    refund: Refund
 
 
 class Ledger(Protocol):
@@ -181,7 +177,7 @@ class Ledger(Protocol):
     def read(self, payment_id: int) -> Standing | None:
         """One payment as it stands; None where there is none."""
 
-    def request(self, refund_row: int) -> PendingRow | None:
+    def request(self, refund_row: int) -> "PendingRow | None":
         """A refund row and its payment; None where there is no such row."""
 
     def operator(self, email: str) -> "Actor":

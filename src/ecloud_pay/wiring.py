@@ -22,6 +22,7 @@ from ecloud_pay.rendering.look import Look
 from ecloud_pay.rendering.screen import Screen
 from ecloud_pay.secret import Secret
 from ecloud_pay.settings import Settings
+from ecloud_pay.signals import MoneyInFlight
 
 if TYPE_CHECKING:
     from ecloud_pay.adapters.files.parquet import ParquetFile
@@ -201,7 +202,7 @@ class Wiring:
     @contextmanager
     def gateway(self) -> "Iterator[StripeGateway]":
         """Stripe behind the configured key; under --demo the stand-in. Call it inside `ledger`. Raises NotConfigured."""
-        from ecloud_pay.adapters.stripe.client import open_gateway
+        from ecloud_pay.adapters.stripe.gateway import open_gateway
 
         if self.choices.demo:
             with self._standin() as standin:
@@ -212,6 +213,10 @@ class Wiring:
                 base=self.settings.text("STRIPE_API_BASE"),
                 proxy=self.settings.secret("STRIPE_PROXY"),
             )
+
+    def money_in_flight(self) -> MoneyInFlight:
+        """The block in which signals wait until the money has landed."""
+        return MoneyInFlight()
 
     def audit_trail(self) -> "AuditTrail":
         """The audit file."""

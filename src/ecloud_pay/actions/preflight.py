@@ -1,8 +1,8 @@
 """Before a refund: everything that can be known without writing. The same rules hold here and again under the lock of the payment."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from ecloud_pay.actions.desk import Desk
 from ecloud_pay.domain.at_stripe import PaymentAtStripe, RefundState
 from ecloud_pay.domain.errors import Busy, NotFound, Refused, UsageError
 from ecloud_pay.domain.money import Money, NotMoney
@@ -10,21 +10,10 @@ from ecloud_pay.domain.payment import Payment, PaymentStatus
 from ecloud_pay.domain.preview import Preview, Wish
 from ecloud_pay.domain.refund import SAME_AMOUNT_WITHIN, Intent, Order
 from ecloud_pay.domain.remainder import Refunded, readable, refunded
-from ecloud_pay.domain.report import BorneBy
-from ecloud_pay.ports import Ledger, Standing, StripeGateway
+from ecloud_pay.ports import Standing
 
 DEFAULT_BATCH = "default"
 _NOTHING = "Nothing was sent."
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What every refund of one run shares: `account` is Stripe's answer to whose key this is, None where the key may not ask."""
-
-    ledger: Ledger
-    gateway: StripeGateway
-    account: str | None
-    borne_by: BorneBy | None
 
 
 def preview(desk: Desk, payment_id: int, wish: Wish) -> Preview:

@@ -14,8 +14,9 @@ from ecloud_pay.actions.sending import Open, Sender
 from ecloud_pay.domain.at_stripe import RefundState
 from ecloud_pay.domain.errors import CannotWrite, EcloudPayError, OutcomeUnknown, Refused, Unavailable
 from ecloud_pay.domain.payment import Payment
-from ecloud_pay.domain.preview import Preview
+from ecloud_pay.domain.preview import Preview, Wish
 from ecloud_pay.domain.refund import Ending, Intent, Settlement
+from ecloud_pay.ports import Ledger
 
 
 def carry_out(found: Preview, sender: Sender) -> Intent:
@@ -35,6 +36,28 @@ def finish(intent: Intent, payment: Payment, sender: Sender) -> Intent:
     if isinstance(ending, Open):
         raise _left_open(intent, ending)
     return settle(intent, ending, payment, sender)
+
+
+def earlier(ledger: Ledger, payment_id: int, wish: Wish) -> Intent | None:
+    """The refund that the wish's request id has made before; None where there is none, or it was certainly never sent.
+
+    Raises OutcomeUnknown where that one is unsettled, Refused where it was of another amount or for another reason.
+    """
+    standing = ledger.read(payment_id) if wish.request_id is not None else None
+    before = [intent for intent in standing.intents if intent.order.request_id == wish.request_id] if standing else []
+    if not before or (before[-1].settlement is not None and before[-1].settlement.ending is Ending.NOT_SENT):
+        return None
+    first = before[-1]
+    is_same_amount = wish.amount in (None, first.order.amount.figure)
+    if not is_same_amount or wish.reason not in (None, first.order.reason) or wish.request_row != first.order.request_row:
+        raise Refused(
+            f"--request-id {wish.request_id} was used for another refund of payment #{payment_id}: {first.order.amount}",
+            now="Nothing was sent.",
+            to_do="Use a new id for a new refund.",
+        )
+    if not first.is_settled:
+        raise _left_open(first, Open("nobody knows yet how it ended", first.was_sent))
+    return first
 
 
 def settle(intent: Intent, settlement: Settlement, payment: Payment, sender: Sender) -> Intent:

@@ -9,7 +9,7 @@ from ecloud_pay.domain.at_stripe import RefundAtStripe
 from ecloud_pay.domain.errors import Busy, EcloudPayError, NotFound, OutcomeUnknown, Refused
 from ecloud_pay.domain.payment import Payment
 from ecloud_pay.domain.refund import ABANDON_AFTER, KEY_GOOD_FOR, Ending, Intent, Settlement
-from ecloud_pay.ports import Standing
+from ecloud_pay.ports import Ledger, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,15 @@ def resume(sender: Sender, account: str | None, payment_id: int | None = None) -
                 yield Resumed(settled, trouble(settled))
             except EcloudPayError as error:
                 yield Resumed(intent, error)
+
+
+def would(intent: Intent, sender: Sender, account: str | None) -> str:
+    """What `resume` would do with it, in words, by the same rules."""
+    try:
+        found = _looked_at(intent, sender, account)
+    except EcloudPayError as error:
+        return f"would leave it: {error.what}"
+    return f"would record {found.mine.id}, which Stripe has" if found.mine else "would send it, under the same key"
 
 
 def send_anyway(intent: Intent, sender: Sender, account: str | None) -> Intent:
@@ -102,9 +111,9 @@ def abandon(intent: Intent, sender: Sender, account: str | None) -> Intent:
     return settle(intent, Settlement(Ending.ABANDONED, words="given up by a person"), standing.file.payment, sender)
 
 
-def unsettled_of(sender: Sender, payment_id: int) -> Intent:
+def unsettled_of(ledger: Ledger, payment_id: int) -> Intent:
     """The payment's unsettled intent. NotFound where it has none."""
-    standing = sender.ledger.read(payment_id)
+    standing = ledger.read(payment_id)
     if standing is None:
         raise NotFound(f"there is no payment #{payment_id}")
     open_ones = [intent for intent in standing.intents if not intent.is_settled]
@@ -130,15 +139,20 @@ CLOCKS_APART_S = 60.0
 
 
 def _resumed(intent: Intent, sender: Sender, account: str | None) -> Intent:
+    found = _looked_at(intent, sender, account)
+    payment = _standing(sender, intent).file.payment
+    return finish(intent, payment, sender) if found.mine is None else _adopt(intent, found.mine, payment, sender)
+
+
+def _looked_at(intent: Intent, sender: Sender, account: str | None) -> Reading:
+    """What Stripe has; raises whatever forbids to go on without a person."""
     _is_of_this_account(intent, sender, account)
-    standing = _standing(sender, intent)
     found = read(intent, sender)
-    if found.mine is not None:
-        return _adopt(intent, found.mine, standing.file.payment, sender)
-    if found.rivals:
-        raise _ambiguous(intent, found.rivals)
-    _key_is_good(intent, standing)
-    return finish(intent, standing.file.payment, sender)
+    if found.mine is None:
+        if found.rivals:
+            raise _ambiguous(intent, found.rivals)
+        _key_is_good(intent, _standing(sender, intent))
+    return found
 
 
 def _adopt(intent: Intent, refund: RefundAtStripe, payment: Payment, sender: Sender) -> Intent:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from ecloud_pay.domain.at_stripe import Mode, RefundAtStripe, RefundState
 from ecloud_pay.domain.money import Money
+from ecloud_pay.domain.payment import Payment, Refund
 
 # Stripe may forget a key once it is 24 h old, and would then refund anew. https://docs.stripe.com/api/idempotent_requests
 KEY_GOOD_FOR = timedelta(hours=23)
@@ -137,3 +138,11 @@ class Settled:
     words: str | None
     is_adopted: bool
     settled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """A pending refund row that is no unsettled intent of ours: with a Stripe id, or a request made in the backend."""
+
+    payment: Payment
+    refund: Refund

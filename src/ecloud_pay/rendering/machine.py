@@ -56,7 +56,7 @@ def file_document(file: PaymentFile) -> Document:
     return {
         **payment_document(file.payment),
         "transactions": [_transaction(row) for row in file.transactions],
-        "refunds": [_refund(row) for row in file.refunds],
+        "refunds": [refund_document(row) for row in file.refunds],
     }
 
 
@@ -147,7 +147,8 @@ def _transaction(row: Transaction) -> Document:
     }
 
 
-def _refund(row: Refund) -> Document:
+def refund_document(row: Refund) -> Document:
+    """One refund row."""
     return {
         "id": row.id,
         "amount": column_text(row.amount),

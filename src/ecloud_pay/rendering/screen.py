@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
@@ -60,6 +61,25 @@ class Screen:
             self.data("".join(f"{line}\n" for line in things))
             return
         self.data(self._drawn(things, self._out))
+
+    def aside(self, things: "Sequence[RenderableType]") -> None:
+        """Rich things for stderr: what a person should see before they answer, and no script reads."""
+        try:
+            self._err.write(self._drawn(things, self._err))
+            self._err.flush()
+        except (OSError, ValueError):
+            pass
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person is there to answer: a terminal on both sides."""
+        return sys.stdin is not None and sys.stdin.isatty() and self.notes_reach_a_person
+
+    def ask(self, question: str) -> str:
+        """What a person types after `question`, without blanks around it; nothing where the input ends."""
+        self._err.write(f"{visible(question)} ")
+        self._err.flush()
+        return sys.stdin.readline().strip()
 
     def note(self, text: str) -> None:
         """Something worth knowing, on stderr; not under --quiet."""

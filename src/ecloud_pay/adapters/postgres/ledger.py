@@ -16,13 +16,14 @@ from ecloud_pay.adapters.postgres import ledger_statements as statements
 from ecloud_pay.adapters.postgres.engine import Database, Snapshot
 from ecloud_pay.adapters.postgres.intents import OUR_KEY, intent_json, intent_of
 from ecloud_pay.adapters.postgres.payments import PostgresReader
+from ecloud_pay.adapters.postgres.tables import quoted
 from ecloud_pay.adapters.postgres.writing import Writer
 from ecloud_pay.domain.at_stripe import RefundState
 from ecloud_pay.domain.errors import NotFound, Refused
 from ecloud_pay.domain.payment import Payment, PaymentFile, Transaction
 from ecloud_pay.domain.reference import Reference
-from ecloud_pay.domain.refund import KEY_GOOD_FOR, Actor, Ending, Intent, Order, Settled, Settlement
-from ecloud_pay.ports import PendingRow, Place, Standing
+from ecloud_pay.domain.refund import KEY_GOOD_FOR, Actor, Ending, Intent, Order, PendingRow, Settled, Settlement
+from ecloud_pay.ports import Place, Standing
 
 UNAUDITED_WITHIN = timedelta(days=45)
 MOST_CANDIDATES = 20
@@ -39,7 +40,7 @@ class PostgresLedger:
         with self._reading() as (snapshot, _):
             row = snapshot.connection.execute(_PLACE).one()
             info = snapshot.connection.connection.driver_connection.info  # type: ignore[union-attr]  # psycopg's, while it is open
-            return Place(f"{info.host}/{info.dbname}", takes_writes=row.takes_writes)
+            return Place(f"{info.host}/{info.dbname}", row.takes_writes, tuple(_lacking(snapshot)))
 
     def candidates(self, reference: Reference) -> Sequence[Payment]:
         with self._reading() as (_, reader):
@@ -187,6 +188,19 @@ _PLACE = text(
     """SELECT NOT pg_is_in_recovery()
               AND (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only') = 'off' AS takes_writes"""
 )
+
+
+def _lacking(snapshot: Snapshot) -> Iterator[str]:
+    """The privileges that a refund needs and this login has not: found out before any money moves, not after."""
+    tables = snapshot.tables
+    for table, privileges in ((tables.payment, ("UPDATE",)), (tables.refund, _BOTH), (tables.transaction, _BOTH)):
+        for privilege in privileges:
+            has = func.has_table_privilege(quoted(table), privilege) | func.has_any_column_privilege(quoted(table), privilege)
+            if not snapshot.connection.execute(select(has)).scalar():
+                yield f"{privilege} on {table.name}"
+
+
+_BOTH = ("INSERT", "UPDATE")
 
 
 def _standing(snapshot: Snapshot, reader: PostgresReader, payment_id: int) -> Standing | None:

@@ -16,7 +16,7 @@ any other                                                Unknown  odd
 """
 
 from ecloud_pay.adapters.stripe import translate
-from ecloud_pay.adapters.stripe.bodies import StripeError, json_object, stripe_error
+from ecloud_pay.adapters.stripe.bodies import OddShape, StripeError, json_object, stripe_error
 from ecloud_pay.adapters.stripe.border import Border, plain_id
 from ecloud_pay.adapters.stripe.transport import HttpAnswer, Outcome
 from ecloud_pay.domain.answers import Accepted, Answer, Cause, Declined, NotSent, Unknown
@@ -71,7 +71,7 @@ def _of_error(status: int, error: StripeError, words: str, request_id: str | Non
 def _of_200(answer: HttpAnswer, order: Order, request_id: str | None) -> Answer:
     try:
         refund = translate.refund(json_object(answer.body))
-    except translate.OddShape as odd:
+    except OddShape as odd:
         return Unknown(Cause.ODD, f"Stripe answered 200 with something else: {odd}", request_id)
     asked = (order.payment_intent, order.amount, order.key)
     if (refund.payment_intent, refund.amount, refund.key) != asked:

@@ -1,15 +1,17 @@
-"""What an answer's bytes are: a JSON object, or Stripe's error."""
+"""What an answer's bytes are: a JSON object, Stripe's error, or something odd."""
 
 import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from ecloud_pay.adapters.stripe.translate import OddShape
-
 Body = dict[str, Any]
 
 _OTHER_MODE = re.compile(r"similar object exists in (live|test) mode")
+
+
+class OddShape(ValueError):
+    """It is not what Stripe documents; the message says in what and quotes no value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,20 @@
 """How fast we ask: below Stripe's limits, so that others who use the same account still get through.
 
-Each bucket holds a few requests at once and fills at its rate. https://docs.stripe.com/rate-limits
+Each bucket lets so many requests through in any one second; a run of fewer never waits. https://docs.stripe.com/rate-limits
 """
 
+import bisect
 import threading
 import time
 from collections.abc import Callable
 
 from ecloud_pay.domain.at_stripe import Mode
 
-# Of 100 a second live and 25 in a sandbox; each endpoint has 25 by default. What is missing is the burst.
-RATES_PER_S = {Mode.LIVE: 80.0, Mode.TEST: 20.0}
-ENDPOINT_RATE_PER_S = 20.0
-BURST = 5
+# Of 100 a second live and 25 in a sandbox; an endpoint has 25 by default.
+RATES_PER_S = {Mode.LIVE: 80, Mode.TEST: 20}
+ENDPOINT_RATE_PER_S = 20
 
-_ALL = ""  # the bucket of the whole account
+_ACCOUNT = ""  # the bucket of all endpoints together
 
 
 class Pace:
@@ -24,15 +24,20 @@ class Pace:
         self._account_rate_per_s = RATES_PER_S[mode]
         self._clock = clock
         self._lock = threading.Lock()
-        self._full_at_s: dict[str, float] = {}  # when each bucket will have filled up again
+        self._departures_s: dict[str, list[float]] = {}  # of each bucket, the latest of them, in their order
 
     def reserve(self, endpoint: str) -> float:
-        """Take one request to `endpoint` (such as "GET /v1/refunds") out of the buckets; returns the seconds to wait before it is made."""
+        """Take a place for one request to `endpoint` (such as "POST /v1/refunds"); returns the seconds to wait before it is made."""
+        buckets = ((_ACCOUNT, self._account_rate_per_s), (endpoint, ENDPOINT_RATE_PER_S))
         with self._lock:
             now = self._clock()
-            return max(self._take(_ALL, self._account_rate_per_s, now), self._take(endpoint, ENDPOINT_RATE_PER_S, now))
+            departure_s = max(self._first_free_s(bucket, rate, now) for bucket, rate in buckets)
+            for bucket, rate in buckets:
+                departures_s = self._departures_s.setdefault(bucket, [])
+                bisect.insort(departures_s, departure_s)
+                del departures_s[:-rate]
+            return departure_s - now
 
-    def _take(self, bucket: str, rate_per_s: float, now: float) -> float:
-        full_at_s = max(self._full_at_s.get(bucket, now), now)
-        self._full_at_s[bucket] = full_at_s + 1 / rate_per_s
-        return max(0.0, full_at_s - now - (BURST - 1) / rate_per_s)
+    def _first_free_s(self, bucket: str, rate: int, now: float) -> float:
+        departures_s = self._departures_s.get(bucket, [])
+        return now if len(departures_s) < rate else max(now, departures_s[0] + 1.0)

@@ -5,7 +5,8 @@ The library's stops without a word on an empty page that claims to have more.
 
 from collections.abc import Callable, Iterator
 
-from ecloud_pay.adapters.stripe.translate import Body, OddShape, created_s, id_of, page
+from ecloud_pay.adapters.stripe.bodies import Body, OddShape
+from ecloud_pay.adapters.stripe.translate import created_s, id_of, page
 
 PAGE_SIZE = 100  # Stripe's most
 MOST_PAGES = 100

@@ -6,8 +6,8 @@ Fields that may be null may be absent, too; the words of an enum are kept as the
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
+from ecloud_pay.adapters.stripe.bodies import Body, OddShape
 from ecloud_pay.domain.at_stripe import DisputeAtStripe, PaymentAtStripe, RefundAtStripe
 from ecloud_pay.domain.money import Money, NotMoney, exponent
 
@@ -18,12 +18,6 @@ REFUND = "ecloud_pay_refund"
 _LARGEST_MINOR = 10**15
 _LAST_SECOND = 2**33  # in the year 2242
 _WORD = re.compile(r"[\w.:-]{1,255}", re.ASCII)
-
-Body = dict[str, Any]
-
-
-class OddShape(ValueError):
-    """It is not what Stripe documents; the message names the field and quotes no value."""
 
 
 def account_id(body: Body) -> str:

@@ -59,7 +59,7 @@ class _Call:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._connection: "_Plain | _Encrypted | None" = None
+        self._connection: _Plain | _Encrypted | None = None
         self._is_given_up = False
         self.outcome: Outcome | None = None
         self.has_left = False
@@ -186,11 +186,9 @@ class Transport:
                     call.outcome = self._ask(session, method, url, headers, body, deadline)
             else:
                 call.outcome = self._ask(self._kept(), method, url, headers, body, deadline)
-        except Exception as error:
+        except BaseException as error:  # in a thread of its own: nothing goes on up from here
             call.outcome = Broken(call.has_left, _words(error))
-        finally:
-            call.outcome = call.outcome or Broken(call.has_left, "it ended without a word")
-            call.is_over.set()
+        call.is_over.set()
 
     def _ask(
         self, session: _Session, method: str, url: str, headers: Mapping[str, str], body: str | None, deadline: Deadline
