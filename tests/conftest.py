@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from ecloud_pay.demo.server import running, server_folder
 from support.backend import SHAPES, Backend, a_role_with_a_password, create_database, drop_database
 from support.console import Console
+from support.standin import Stripe, running_stripe
 
 
 @pytest.fixture(scope="session")
@@ -83,3 +84,17 @@ def reader_role(server: str) -> Iterator[str]:
     """A login of its own, with the password `reader` that the server really asks for, and no privilege until a test grants it some."""
     with a_role_with_a_password(server, "reader") as role:
         yield role
+
+
+@pytest.fixture(scope="session")
+def one_standin() -> Iterator[Stripe]:
+    """The stand-in for Stripe: one process for the whole run, in memory."""
+    with running_stripe() as stripe:
+        yield stripe
+
+
+@pytest.fixture
+def stripe(one_standin: Stripe) -> Stripe:
+    """The stand-in as at the start."""
+    one_standin.reset()
+    return one_standin

@@ -15,7 +15,11 @@ Speech = Callable[[socket.socket], None]
 def http(status: int, body: object, /, **headers: str) -> bytes:
     """A whole answer; a `body` that is no bytes becomes JSON. Header names are written with `_` for `-`."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(raw)}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+    lines = [
+        f"HTTP/1.1 {status} X",
+        f"Content-Length: {len(raw)}",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+    ]
     return "\r\n".join((*lines, "", "")).encode() + raw
 
 
@@ -43,12 +47,18 @@ class RawServer:
         return self
 
     def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None) -> None:
-        for sock in (self._door, *self._open):
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self._door.shutdown(socket.SHUT_RDWR)
+        self.hang_up()
         for thread in self._threads:
             thread.join(5)
         self._door.close()
+
+    def hang_up(self) -> None:
+        """End every connection."""
+        for sock in self._open:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     @property
     def request(self) -> dict[str, str]:
