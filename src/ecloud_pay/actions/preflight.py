@@ -4,6 +4,7 @@ from datetime import datetime
 
 from ecloud_pay.actions.desk import Desk
 from ecloud_pay.domain.at_stripe import PaymentAtStripe, RefundState
+from ecloud_pay.domain.batch import DEFAULT_BATCH
 from ecloud_pay.domain.errors import Busy, NotFound, Refused, UsageError
 from ecloud_pay.domain.money import Money, NotMoney
 from ecloud_pay.domain.payment import Payment, PaymentStatus
@@ -12,7 +13,6 @@ from ecloud_pay.domain.refund import SAME_AMOUNT_WITHIN, Intent, Order
 from ecloud_pay.domain.remainder import Refunded, readable, refunded
 from ecloud_pay.ports import Standing
 
-DEFAULT_BATCH = "default"
 _NOTHING = "Nothing was sent."
 
 
@@ -116,18 +116,18 @@ def _stripe_allows_it(payment: Payment, theirs: PaymentAtStripe, wish: Wish) -> 
                 now=_NOTHING,
                 to_do="Answer the dispute in Stripe's Dashboard.",
             )
-    _is_chosen("transfer", "reverse-transfer", theirs.has_transfer, wish.reverse_transfer, payment)
-    _is_chosen("application fee", "refund-application-fee", theirs.has_application_fee, wish.refund_application_fee, payment)
+    _is_chosen("transfer", "reverse-transfer", theirs.has_transfer, wish.reverse_transfer, payment, wish)
+    _is_chosen("application fee", "refund-application-fee", theirs.has_application_fee, wish.refund_application_fee, payment, wish)
 
 
-def _is_chosen(what: str, option: str, is_there: bool, choice: bool | None, payment: Payment) -> None:
+def _is_chosen(what: str, option: str, is_there: bool, choice: bool | None, payment: Payment, wish: Wish) -> None:
     if is_there and choice is None:
         raise Refused(
             f"payment #{payment.id} has a {what} to a connected account, so somebody must decide what becomes of it",
             now=_NOTHING,
             to_do=f"Add --{option} (take its share back) or --no-{option} (leave it there).",
         )
-    if choice is not None and not is_there:
+    if choice is not None and not is_there and wish.line is None:  # of a batch it is said for the lines that it concerns
         raise Refused(f"payment #{payment.id} has no {what}, so --{option} says nothing about it", now=_NOTHING, to_do="Leave it out.")
 
 
@@ -153,8 +153,8 @@ def _order(payment: Payment, theirs: PaymentAtStripe, wish: Wish, desk: Desk, re
         actor=wish.actor,
         mode=theirs.mode,
         account=desk.account,
-        reverse_transfer=wish.reverse_transfer,
-        refund_application_fee=wish.refund_application_fee,
+        reverse_transfer=wish.reverse_transfer if theirs.has_transfer else None,
+        refund_application_fee=wish.refund_application_fee if theirs.has_application_fee else None,
         request_id=wish.request_id,
         line=wish.line,
         request_row=wish.request_row,

@@ -44,7 +44,7 @@ def resume(sender: Sender, account: str | None, payment_id: int | None = None) -
     for intent in sender.ledger.unsettled():
         if payment_id in (None, intent.order.payment_id) and not sender.patience.is_stop_asked:
             try:
-                settled = _resumed(intent, sender, account)
+                settled = resumed(intent, sender, account)
                 yield Resumed(settled, trouble(settled))
             except EcloudPayError as error:
                 yield Resumed(intent, error)
@@ -138,7 +138,8 @@ def read(intent: Intent, sender: Sender) -> Reading:
 CLOCKS_APART_S = 60.0
 
 
-def _resumed(intent: Intent, sender: Sender, account: str | None) -> Intent:
+def resumed(intent: Intent, sender: Sender, account: str | None) -> Intent:
+    """One unsettled intent, settled. Raises where that is for a person to do, or cannot be done now."""
     found = _looked_at(intent, sender, account)
     payment = _standing(sender, intent).file.payment
     return finish(intent, payment, sender) if found.mine is None else _adopt(intent, found.mine, payment, sender)

@@ -1,8 +1,141 @@
-"""Many refunds from a file."""
+"""`refund --from FILE.csv`: read whole → planned whole → shown with its totals → consented to → carried out → a line's result each."""
 
-from ecloud_pay.commands.refund_options import Typed
+from collections.abc import Sequence
+
+from ecloud_pay.actions.batch import Plan, Rules, plan, run
+from ecloud_pay.actions.desk import Desk
+from ecloud_pay.actions.sending import Sender
+from ecloud_pay.commands.parsing import count, output_path
+from ecloud_pay.commands.refund_confirming import ask_about_fraud, ask_consent, check_cap, consent_given
+from ecloud_pay.commands.refund_counter import desk, operator, payment_meant
+from ecloud_pay.commands.refund_file import read_entries
+from ecloud_pay.commands.refund_making import said, unless_stopped
+from ecloud_pay.commands.refund_options import MOST_LINES, MOST_LINES_EVER, Typed, make_wish, plain_name
+from ecloud_pay.domain.batch import DEFAULT_BATCH, BadLine, Due, Entry, Item, Result, of_due, totals
+from ecloud_pay.domain.errors import OutcomeUnknown, PartlyDone, Refused, UsageError
+from ecloud_pay.domain.refund import RefundReason
+from ecloud_pay.rendering import machine
+from ecloud_pay.rendering.progress import CopyProgress
+from ecloud_pay.signals import MoneyInFlight
 from ecloud_pay.wiring import Wiring
 
 
 def run_batch(wiring: Wiring, typed: Typed) -> None:
-    raise NotImplementedError
+    """All of it."""
+    batch = plain_name(typed.batch.batch, "--batch") or DEFAULT_BATCH
+    at_most = count(typed.batch.max_count or str(MOST_LINES), "--max-count", MOST_LINES_EVER)
+    check_cap(typed.consent.max_total, ())
+    if typed.batch.output is not None:
+        output_path(typed.batch.output, "csv", {".json": "json"})
+    assert typed.batch.from_ is not None  # or this would be another way
+    entries, bad = read_entries(typed.batch.from_)
+    if bad:
+        raise UsageError(_told_bad(wiring, bad, len(entries) + len(bad)), now="Nothing was sent.")
+    if len(entries) > at_most:
+        raise Refused(f"{len(entries)} lines are more than {at_most}", now="Nothing was sent.", to_do=f"Add --max-count {len(entries)}")
+    with wiring.ledger() as ledger:
+        actor = operator(wiring, ledger, typed.consent.as_)
+        with desk(wiring, ledger) as open_desk:
+            rules = Rules(batch, make_wish(typed.asked)(actor), typed.batch.retry_failed, lambda ref: payment_meant(ledger, ref))
+            _run_planned(wiring, typed, open_desk, _planned(wiring, open_desk, entries, rules), batch)
+
+
+def _planned(wiring: Wiring, open_desk: Desk, entries: Sequence[Entry], rules: Rules) -> tuple[Item, ...]:
+    with CopyProgress(wiring.screen, len(entries), noun="lines looked at") as progress:
+        found: Plan = plan(entries, open_desk, rules, lambda: progress.add(0, 1))
+    if found.bad:
+        raise Refused(_told_bad(wiring, found.bad, len(entries)), now="Nothing was sent: a batch is refunded whole or not at all.")
+    return found.items
+
+
+def _run_planned(wiring: Wiring, typed: Typed, open_desk: Desk, items: tuple[Item, ...], batch: str) -> None:
+    moving = [item for item in items if item.moves_money]
+    sums = totals(moving)
+    check_cap(typed.consent.max_total, sums)
+    if typed.consent.dry_run:
+        _print_plan(wiring, typed, open_desk, items, batch)
+        return
+    if moving:
+        _agree(wiring, typed, open_desk, items, batch)
+    if typed.batch.output is not None:
+        with wiring.target(typed.batch.output, force=typed.batch.force):
+            pass  # whether it can be written is found out before the first cent moves
+    with wiring.money_in_flight() as patience:
+        results = _run(wiring, open_desk, items, patience)
+        _print_results(wiring, typed, results, batch)
+        if any(result.status == "unknown" for result in results):
+            raise _unknown(results)
+        patience.raise_if_stopped()
+    failed = [result for result in results if not result.is_done]
+    if failed:
+        raise PartlyDone(
+            f"{len(failed)} of {len(results)} lines were not refunded",
+            now=f"The other {len(results) - len(failed)} are.",
+            to_do="Mend what is wrong and run the file again; what failed is tried again only with --retry-failed.",
+        )
+
+
+def _run(wiring: Wiring, open_desk: Desk, items: Sequence[Item], patience: MoneyInFlight) -> list[Result]:
+    sender = Sender(open_desk.ledger, open_desk.gateway, wiring.audit_trail(), patience)
+    moving = sum(item.moves_money for item in items)
+    with CopyProgress(wiring.screen, moving, noun="refunds") as progress:
+        return unless_stopped(None, lambda: run(items, open_desk, sender, lambda: progress.add(0, 1)))
+
+
+def _unknown(results: Sequence[Result]) -> OutcomeUnknown:
+    unknown = sum(result.status == "unknown" for result in results)
+    return OutcomeUnknown(
+        f"of {unknown} of {len(results)} lines nobody knows yet how they ended",
+        now="They are recorded as unsettled; money may have moved.",
+        to_do="To settle them: ecloud-pay refund --resume, or run the same file again.",
+    )
+
+
+def _agree(wiring: Wiring, typed: Typed, open_desk: Desk, items: Sequence[Item], batch: str) -> None:
+    from ecloud_pay.rendering.refund_batch import plan_lines
+    from ecloud_pay.rendering.refund_cards import BLOCK_LIST
+
+    moving = [item for item in items if item.moves_money]
+    sums, mode = totals(moving), open_desk.gateway.mode
+    is_given = consent_given(typed.consent, mode, sums)
+    if not (is_given and wiring.screen.is_quiet):
+        wiring.screen.aside(plan_lines(items, batch, mode, open_desk.account, wiring.look, each=False))
+    if any(item.entry.reason is RefundReason.FRAUDULENT for item in of_due(items, Due.REFUND)):
+        ask_about_fraud(wiring, typed.consent, BLOCK_LIST)
+    if not is_given:
+        ask_consent(wiring, mode, sums, by_total=True)
+
+
+def _told_bad(wiring: Wiring, bad: Sequence[BadLine], of: int) -> str:
+    """Every bad line on stderr, and the sentence that counts them."""
+    for line in bad:
+        wiring.screen.complain(f"line {line.place}: {line.problem}")
+    return f"{len(bad)} of {of} lines cannot be refunded"
+
+
+def _print_plan(wiring: Wiring, typed: Typed, open_desk: Desk, items: Sequence[Item], batch: str) -> None:
+    if typed.json:
+        from ecloud_pay.rendering.refund_documents import plan_document
+
+        wiring.screen.data(machine.json_text(plan_document(items, batch)))
+    else:
+        from ecloud_pay.rendering.refund_batch import plan_lines
+
+        wiring.screen.show(plan_lines(items, batch, open_desk.gateway.mode, open_desk.account, wiring.look, each=True))
+    wiring.screen.note("Dry run: nothing was sent and nothing was written.")
+
+
+def _print_results(wiring: Wiring, typed: Typed, results: Sequence[Result], batch: str) -> None:
+    from ecloud_pay.rendering.refund_batch import result_lines, summary
+    from ecloud_pay.rendering.refund_documents import RESULT_FIELDS, batch_document, result_document
+
+    told = summary(results, wiring.look)
+    with said(wiring, told, "Run the same file again: it repeats nothing and prints what became of each line."):
+        if typed.batch.output is not None:
+            records = [result_document(result) for result in results]
+            wiring.write_text(typed.batch.output, machine.csv_text(records, RESULT_FIELDS), force=typed.batch.force)
+        if typed.json:
+            wiring.screen.data(machine.json_text(batch_document(results, batch)))
+        else:
+            wiring.screen.show(result_lines(results, wiring.look))
+    wiring.screen.note(told)

@@ -22,14 +22,15 @@ def consent_given(consent: Consent, mode: Mode, totals: Sequence[Money]) -> bool
     return consent.yes and mode is Mode.TEST
 
 
-def ask_consent(wiring: Wiring, mode: Mode, totals: Sequence[Money]) -> None:
-    """Ask the person at the terminal. Refused where they do not agree, or nobody is there."""
+def ask_consent(wiring: Wiring, mode: Mode, totals: Sequence[Money], *, by_total: bool = False) -> None:
+    """Ask the person at the terminal; `by_total` has them type it in test mode, too. Refused where they do not, or nobody is there."""
     total = total_text(totals)
     if not wiring.screen.can_ask:
         option = f"--confirm {_confirm_text(totals)}" if mode is Mode.LIVE else "--yes"
         raise Refused(f"nobody confirmed the refund of {total}", now=_NOTHING, to_do=f"In a script with a {mode} key, add {option}")
-    if mode is Mode.LIVE:
-        is_agreed = _is_total(wiring.screen.ask(f"LIVE: real money. Type {_confirm_text(totals)} to refund {total}:"), totals)
+    if mode is Mode.LIVE or by_total:
+        which = "LIVE: real money." if mode is Mode.LIVE else "Test mode."
+        is_agreed = _is_total(wiring.screen.ask(f"{which} Type {_confirm_text(totals)} to refund {total}:"), totals)
     else:
         is_agreed = is_yes(wiring.screen.ask(f"Refund {total} (test mode)? [y/N]"))
     if not is_agreed:

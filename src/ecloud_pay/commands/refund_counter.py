@@ -58,7 +58,7 @@ def _refundable(found: Sequence[Payment], wanted: Reference) -> Sequence[Payment
 
 def _candidates(found: Sequence[Payment]) -> str:
     if not found:
-        return "No payment is near it. Write one as 5, #5, pi_…, ch_… or job:14."
+        return "It has no payment. Write one as 5, #5, pi_…, ch_… or job:14."
     return "Name one of: " + ", ".join(f"{payment.id} ({_words(payment)})" for payment in found)
 
 

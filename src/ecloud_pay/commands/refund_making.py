@@ -110,7 +110,7 @@ def unless_stopped(payment_id: int | None, act: Callable[[], _T]) -> _T:
 
 def print_settled(wiring: Wiring, typed: Typed, settled: Intent, left: Money | None, patience: Patience | None = None) -> None:
     """The outcome on stdout, then whatever error it ends with. A refund that was made is said so even where stdout is lost."""
-    with said(wiring, settled):
+    with said(wiring, told(settled), f"Look at it: ecloud-pay show {settled.order.payment_id}"):
         if typed.json:
             from ecloud_pay.rendering.refund_documents import settled_document
 
@@ -129,16 +129,14 @@ def print_settled(wiring: Wiring, typed: Typed, settled: Intent, left: Money | N
 
 
 @contextmanager
-def said(wiring: Wiring, settled: Intent) -> Iterator[None]:
-    """Says what happened to the money where the output itself is lost."""
+def said(wiring: Wiring, truth: str, to_do: str) -> Iterator[None]:
+    """Says what happened to the money, `truth`, where the output itself is lost."""
     try:
         yield
     except CannotWrite as error:
-        raise CannotWrite(
-            error.what, now=f"{told(settled)} That is recorded.", to_do=f"ecloud-pay show {settled.order.payment_id}"
-        ) from error
+        raise CannotWrite(error.what, now=f"{truth} That is recorded.", to_do=to_do) from error
     except ClosedPipe:
-        wiring.screen.note(told(settled))
+        wiring.screen.note(truth)
         raise
 
 

@@ -18,10 +18,11 @@ _Row = TypeVar("_Row")
 class CopyProgress:
     """A line that is redrawn while rows come, and gone afterwards; without a screen nothing is shown.
 
-    `rows_expected` is the planner's guess, and shown as one.
+    `rows_expected` is the planner's guess, and shown as one. `noun` is what is counted.
     """
 
-    def __init__(self, screen: Screen | None, rows_expected: int) -> None:
+    def __init__(self, screen: Screen | None, rows_expected: int, *, noun: str = "rows") -> None:
+        self._noun = noun
         self._bar = None if screen is None else _bar(screen)
         self._task: TaskID | None = None
         self._expected = rows_expected
@@ -57,7 +58,7 @@ class CopyProgress:
             self.add(0, 1)
 
     def _told(self, elapsed_s: float) -> str:
-        told = f"{self._rows:,} rows"
+        told = f"{self._rows:,} {self._noun}"
         if self._bytes:
             told += f" · {self._bytes / 1e6 / elapsed_s:,.0f} MB/s"
         if self._expected <= self._rows:  # the guess was too low, so there is nothing to reckon with

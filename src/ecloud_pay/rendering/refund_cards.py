@@ -63,7 +63,7 @@ def _facts(found: Preview) -> list[list[Text]]:
     who = [
         line("Reason: ", Text(visible(order.words or "none given"))),
         line("Requested By: ", Text(visible(order.actor.email))),
-        line("Stripe: ", Text.assemble(_mode(order.mode), f", account {visible(order.account or 'not readable with this key')}")),
+        line("Stripe: ", Text.assemble(mode_text(order.mode), f", account {visible(order.account or 'not readable with this key')}")),
     ]
     who += [
         line(f"{label}: ", Text(yes if choice else no))
@@ -94,7 +94,7 @@ def settled_card(intent: Intent, left: Money | None, look: Look) -> list[Text]:
     about = [
         line("Payment: ", Text(f"#{order.payment_id}")),
         line("Stripe Refund: ", Text(visible(settled.stripe_refund_id or ABSENT), style=theme.ID)),
-        line("Stripe: ", _mode(order.mode)),
+        line("Stripe: ", mode_text(order.mode)),
     ]
     return box(f"Refund #{intent.refund_id}", [money, about, [Text(text) for text in ending_words(intent)]], look)
 
@@ -172,7 +172,8 @@ def age(time: timedelta) -> str:
     return f"{seconds} s"
 
 
-def _mode(mode: Mode) -> Text:
+def mode_text(mode: Mode) -> Text:
+    """Whether money is real, loudly."""
     return Text("LIVE: real money", style=theme.ERROR) if mode is Mode.LIVE else Text("TEST", style=theme.GAIN)
 
 

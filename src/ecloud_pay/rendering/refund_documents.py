@@ -1,10 +1,12 @@
 """A refund as JSON: `ecloud-pay/refund/1`, told apart by `action`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from ecloud_pay.domain.batch import Due, Item, Result, totals
 from ecloud_pay.domain.errors import EcloudPayError
 from ecloud_pay.domain.money import Money, column_text
+from ecloud_pay.domain.payment import Json
 from ecloud_pay.domain.preview import Preview
 from ecloud_pay.domain.refund import Intent, Order, PendingRow
 from ecloud_pay.rendering.machine import Document, payment_document, refund_document
@@ -82,6 +84,57 @@ def resumed_document(resumed: Sequence[tuple[Intent, EcloudPayError | None]]) ->
 def declined_document(declined: PendingRow) -> Document:
     """A request of the backend that was closed; its row as it was before."""
     return {"schema": SCHEMA, "action": "decline-request", **_row(declined), "status": "failed"}
+
+
+RESULT_FIELDS = ("line", "ref", "payment_id", "amount", "currency", "status", "stripe_refund_id", "refund_id", "words")
+
+
+def result_document(result: Result) -> Document:
+    """What became of one line of a batch."""
+    item, intent = result.item, result.intent
+    return {
+        **_item(item),
+        "status": result.status,
+        "stripe_refund_id": intent.settlement.stripe_refund_id if intent and intent.settlement else None,
+        "refund_id": intent.refund_id if intent else None,
+        "words": result.words,
+    }
+
+
+def batch_document(results: Sequence[Result], batch: str) -> Document:
+    """What became of a batch."""
+    return {
+        "schema": SCHEMA,
+        "action": "batch",
+        "batch": batch,
+        "refunded": _totals(result.item for result in results if result.is_done and result.item.due is not Due.DONE),
+        "lines": [result_document(result) for result in results],
+    }
+
+
+def plan_document(items: Sequence[Item], batch: str) -> Document:
+    """What a batch would do."""
+    return {
+        "schema": SCHEMA,
+        "action": "batch-preview",
+        "batch": batch,
+        "to_refund": _totals(item for item in items if item.moves_money),
+        "lines": [{**_item(item), "due": item.due.value} for item in items],
+    }
+
+
+def _totals(items: Iterable[Item]) -> list[Json]:
+    return [{"amount": column_text(total), "currency": total.currency} for total in totals(items)]
+
+
+def _item(item: Item) -> Document:
+    return {
+        "line": item.entry.place,
+        "ref": item.entry.ref,
+        "payment_id": item.payment_id,
+        "amount": column_text(item.amount),
+        "currency": item.amount.currency,
+    }
 
 
 def _order(order: Order) -> Document:

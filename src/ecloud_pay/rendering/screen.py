@@ -91,6 +91,10 @@ class Screen:
         if not self.is_quiet:
             self._tell(f"Warning: {text}", theme.WARNING)
 
+    def complain(self, text: str) -> None:
+        """A part of what went wrong, on stderr before the error itself; under --quiet too."""
+        self._tell(text, theme.ERROR)
+
     def demo(self) -> None:
         """That nothing on this screen is real: said under --quiet too, because a figure without it could be believed."""
         self._tell("DEMO: sample data in a private PostgreSQL; nothing real is touched.", theme.DEMO)

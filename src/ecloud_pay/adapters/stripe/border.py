@@ -6,7 +6,7 @@ from collections.abc import Iterable
 LONGEST_WORDS = 300  # characters
 
 _KEY = re.compile(r"((?:sk|rk|pk)_(?:live|test)_|\b(?:sk|rk)_|whsec_)[A-Za-z0-9_+/=*-]+")
-_EMAIL = re.compile(r"[^\s@<>()\"'`,;:]+@[^\s@<>()\"'`,;:]+")
+_EMAIL = re.compile(r"[^\s@<>()\"`,;:]+@[^\s@<>()\"'`,;:]+")
 _UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
 

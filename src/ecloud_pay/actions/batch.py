@@ -1,0 +1,213 @@
+"""A batch of refunds: planned whole before the first cent moves, then carried out, a few payments at a time.
+
+The lines of one payment go one after the other; every line is a refund like any other, with an intent of its own.
+"""
+
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TypeVar
+
+from ecloud_pay.actions.desk import Desk
+from ecloud_pay.actions.preflight import preview
+from ecloud_pay.actions.refund import carry_out, trouble
+from ecloud_pay.actions.resume import resumed
+from ecloud_pay.actions.sending import Sender
+from ecloud_pay.domain.at_stripe import RefundState
+from ecloud_pay.domain.batch import BadLine, Due, Entry, Item, Result
+from ecloud_pay.domain.errors import Busy, CannotWrite, EcloudPayError, NotConfigured, NotFound, Unavailable
+from ecloud_pay.domain.money import Money, NotMoney
+from ecloud_pay.domain.preview import Wish
+from ecloud_pay.domain.refund import Ending, Intent, Line
+from ecloud_pay.ports import Standing
+
+MOST_IN_FLIGHT = 4
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do, line by line; or the lines that forbid it."""
+
+    items: tuple[Item, ...]
+    bad: tuple[BadLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for all lines: `wish` names actor and choices; `meant` finds the payment that a line names."""
+
+    batch: str
+    wish: Wish
+    retries_failed: bool
+    meant: Callable[[str], int]
+
+
+def plan(entries: Sequence[Entry], desk: Desk, rules: Rules, tick: Callable[[], None]) -> Plan:
+    """Every line looked up here and at Stripe; nothing is written. Raises Unavailable or NotConfigured where that cannot be done."""
+    named, bad = _named(entries, rules)
+    groups: dict[int, list[Entry]] = defaultdict(list)
+    for entry, payment_id in named:
+        groups[payment_id].append(entry)
+    planned = _at_once(lambda group: _planned(group[0], group[1], desk, rules, tick), groups.items())
+    items: list[Item] = []
+    for some_items, some_bad in planned:
+        items += some_items
+        bad += some_bad
+    return Plan(tuple(sorted(items, key=lambda item: item.entry.place)), tuple(sorted(bad, key=lambda line: line.place)))
+
+
+def run(items: Sequence[Item], desk: Desk, sender: Sender, tick: Callable[[], None]) -> list[Result]:
+    """Carry the plan out. No error of a line stops the others, but one that would meet them all does, and a signal."""
+    groups: dict[int, list[Item]] = defaultdict(list)
+    for item in items:
+        groups[item.payment_id].append(item)
+    halted: list[EcloudPayError] = []
+
+    def carried(group: list[Item]) -> list[Result]:
+        unfinished_first = sorted(group, key=lambda item: item.due is not Due.RESUME)
+        return [_carried(item, desk, sender, halted, tick) for item in unfinished_first]
+
+    results = chain.from_iterable(_at_once(carried, groups.values()))
+    return sorted(results, key=lambda result: result.item.entry.place)
+
+
+def _named(entries: Sequence[Entry], rules: Rules) -> tuple[list[tuple[Entry, int]], list[BadLine]]:
+    named: list[tuple[Entry, int]] = []
+    bad: list[BadLine] = []
+    for entry in entries:
+        try:
+            named.append((entry, rules.meant(entry.ref)))
+        except (NotConfigured, Unavailable):
+            raise
+        except EcloudPayError as error:
+            bad.append(BadLine(entry.place, " ".join(filter(None, (error.what, error.to_do)))))
+    return named, bad
+
+
+def _planned(
+    payment_id: int, entries: Sequence[Entry], desk: Desk, rules: Rules, tick: Callable[[], None]
+) -> tuple[list[Item], list[BadLine]]:
+    """The lines of one payment: each by itself, then all of them together against what is left."""
+    standing = desk.ledger.read(payment_id)
+    if standing is None:
+        raise NotFound(f"there is no payment #{payment_id} any more")
+    items: list[Item] = []
+    bad: list[BadLine] = []
+    seen: Counter[object] = Counter()
+    for entry in entries:
+        seen[entry.amount] += 1
+        try:
+            item = _item(entry, standing, Line(rules.batch, seen[entry.amount]), rules)
+            # What is left shows only once an unsettled line of this batch has ended; the others are looked at again before they are sent.
+            if item.due is Due.REFUND and not _is_unfinished(standing, rules.batch):
+                _fits(item, items, desk)
+            items.append(item)
+        except (NotConfigured, Unavailable):
+            raise
+        except EcloudPayError as error:
+            bad.append(BadLine(entry.place, error.what))
+        tick()
+    return items, bad
+
+
+def _item(entry: Entry, standing: Standing, line: Line, rules: Rules) -> Item:
+    payment = standing.file.payment
+    try:
+        amount = Money.of(entry.amount, (payment.currency or "").lower())
+    except NotMoney as error:
+        raise NotFound(f"payment #{payment.id}: {error}") from error
+    before = next(
+        (one for one in reversed(standing.intents) if one.order.line == line and one.order.amount == amount),
+        None,
+    )
+    wish = replace(
+        rules.wish,
+        key=str(uuid.uuid4()),
+        amount=entry.amount,
+        currency=entry.currency,
+        reason=entry.reason,
+        note=entry.note,
+        line=line,
+    )
+    return Item(entry, payment.id, amount, wish, _due(before, rules), before)
+
+
+def _due(before: Intent | None, rules: Rules) -> Due:
+    if before is None:
+        return Due.REFUND
+    if before.settlement is None:
+        return Due.RESUME
+    if before.settlement.state is not RefundState.FAILED:
+        return Due.DONE
+    # What was certainly never sent has not failed: it was not tried.
+    return Due.REFUND if rules.retries_failed or before.settlement.ending is Ending.NOT_SENT else Due.FAILED
+
+
+def _is_unfinished(standing: Standing, batch: str) -> bool:
+    return any(not one.is_settled and one.order.line is not None and one.order.line.batch == batch for one in standing.intents)
+
+
+def _fits(item: Item, earlier: Sequence[Item], desk: Desk) -> None:
+    """That it may be refunded beside the lines of the same payment before it."""
+    found = preview(desk, item.payment_id, item.wish)
+    together = item.amount
+    for one in earlier:
+        if one.due is Due.REFUND:
+            together = together + one.amount
+            if one.amount == item.amount and not item.wish.may_repeat:
+                raise Busy(f"it is the same refund as line {one.entry.place}; if both are meant, add --allow-duplicate")
+    if found.refunded.remainder(found.captured) < together:
+        raise Busy(f"with the lines before it, {together} is more than what is left to refund of payment #{item.payment_id}")
+
+
+def _carried(item: Item, desk: Desk, sender: Sender, halted: list[EcloudPayError], tick: Callable[[], None]) -> Result:
+    if not item.moves_money:
+        return Result(item, item.before, trouble(item.before) if item.before else None)
+    if halted or sender.patience.is_stop_asked:
+        return Result(item, item.before)
+    try:
+        intent = _sent(item, desk, sender)
+        return Result(item, intent, trouble(intent))
+    except EcloudPayError as error:
+        if isinstance(error, NotConfigured | CannotWrite):
+            halted.append(error)
+        return Result(item, _again(item, desk), error)
+    finally:
+        tick()
+
+
+def _sent(item: Item, desk: Desk, sender: Sender) -> Intent:
+    if item.due is Due.RESUME and item.before is not None:
+        return resumed(item.before, sender, desk.account)
+    return carry_out(preview(desk, item.payment_id, item.wish), sender)
+
+
+def _again(item: Item, desk: Desk) -> Intent | None:
+    """The line's intent as the database has it, where it can be asked: an audit line that failed does not undo a refund."""
+    try:
+        standing = desk.ledger.read(item.payment_id)
+    except EcloudPayError:
+        return item.before
+    key = item.before.order.key if item.due is Due.RESUME and item.before else item.wish.key
+    return next((intent for intent in standing.intents if intent.order.key == key), None) if standing else None
+
+
+def _at_once(act: Callable[[_In], _Out], things: Iterable[_In]) -> Iterator[_Out]:
+    """`act` on a few of the things at a time, in threads; the first error ends it. A signal is not kept waiting for the threads."""
+    pool = ThreadPoolExecutor(MOST_IN_FLIGHT)
+    try:
+        futures: set[Future[_Out]] = {pool.submit(act, thing) for thing in things}
+        while futures:
+            done, futures = wait(futures, return_when=FIRST_COMPLETED)
+            for each in done:
+                yield each.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()

@@ -1,0 +1,85 @@
+"""The CSV of a batch: ref, amount, reason, note and, where somebody wants to be sure, currency. Read whole; every bad line is named."""
+
+import csv
+import io
+import sys
+from collections.abc import Mapping, Sequence
+
+from ecloud_pay.commands import parsing
+from ecloud_pay.commands.refund_options import MOST_LINES_EVER, note, positive, reason
+from ecloud_pay.domain.batch import BadLine, Entry
+from ecloud_pay.domain.errors import UsageError
+
+COLUMNS = ("ref", "amount", "reason", "note", "currency")
+NEEDED = ("ref", "amount")
+LARGEST_BYTES = 10_000_000
+
+
+def read_entries(path: str) -> tuple[list[Entry], list[BadLine]]:
+    """The lines of the file (`-`: of stdin), those that make sense and those that do not. UsageError where it is no such file."""
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+    try:
+        _check_header(reader.fieldnames or ())
+        entries: list[Entry] = []
+        bad: list[BadLine] = []
+        for row in reader:
+            if not any(isinstance(value, str) and value.strip() for value in row.values()):
+                continue
+            try:
+                entries.append(_entry(reader.line_num, row))
+            except UsageError as error:
+                bad.append(BadLine(reader.line_num, error.what))
+            if len(entries) + len(bad) > MOST_LINES_EVER:
+                raise UsageError(f"--from: the file has more than {MOST_LINES_EVER:,} lines")
+    except csv.Error as error:
+        raise UsageError(f"--from: line {reader.line_num} is no CSV: {error}") from error
+    if not entries and not bad:
+        raise UsageError("--from: the file has no line to refund")
+    return entries, bad
+
+
+def _text(path: str) -> str:
+    try:
+        if path == "-":
+            raw = sys.stdin.buffer.read(LARGEST_BYTES + 1)
+        else:
+            with open(path, "rb") as file:
+                raw = file.read(LARGEST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--from: {path!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(raw) > LARGEST_BYTES:
+        raise UsageError(f"--from: the file is larger than {LARGEST_BYTES // 1_000_000} MB")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError("--from: the file is not UTF-8", to_do="In a spreadsheet: save as CSV UTF-8.") from error
+
+
+def _check_header(names: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in COLUMNS]
+    missing = [name for name in NEEDED if name not in names]
+    if unknown or missing or len(set(names)) != len(names):
+        raise UsageError(
+            f"--from: the first line must name the columns, and it says {','.join(names)[:80]!r}",
+            to_do=f"Columns: {','.join(COLUMNS)} (the first two are needed), separated by commas.",
+        )
+
+
+def _entry(place: int, row: Mapping[str | None, str | list[str] | None]) -> Entry:
+    if None in row:
+        raise UsageError("it has more cells than the first line")
+    cells = {name: (value or "").strip() for name, value in row.items() if isinstance(value, str) or value is None}
+    if not cells["ref"]:
+        raise UsageError("it names no payment in ref")
+    parsing.reference(cells["ref"])
+    amount = positive(cells["amount"] or None, "amount")
+    if amount is None:
+        raise UsageError("it has no amount")
+    return Entry(
+        place=place,
+        ref=cells["ref"],
+        amount=amount,
+        currency=parsing.currency(cells.get("currency") or None, "currency"),
+        reason=reason(cells.get("reason") or None, "reason"),
+        note=note(cells.get("note"), "note"),
+    )

@@ -1,0 +1,74 @@
+"""A batch of refunds before it is carried out and after: counts, totals per currency, and a row for each line of the file."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.text import Text
+
+from ecloud_pay.domain.at_stripe import Mode
+from ecloud_pay.domain.batch import Due, Item, Result, of_due, totals
+from ecloud_pay.rendering import theme
+from ecloud_pay.rendering.amounts import amount_text
+from ecloud_pay.rendering.boxes import box, line
+from ecloud_pay.rendering.cards import status_text
+from ecloud_pay.rendering.look import Look
+from ecloud_pay.rendering.refund_cards import NO_SIGNALS, mode_text
+from ecloud_pay.rendering.sanitize import visible
+
+_DUE = {
+    Due.REFUND: "To Refund",
+    Due.RESUME: "To Resume",
+    Due.DONE: "Done Before",
+    Due.FAILED: "Failed Before (only with --retry-failed)",
+}
+
+
+def plan_lines(items: Sequence[Item], batch: str, mode: Mode, account: str | None, look: Look, *, each: bool) -> list[Text]:
+    """What the batch would do; `each` lists every line of the file, too."""
+    counts = [
+        line(f"{label}: ", Text(f"{_count(some)}, {_sums(some, look)}", style=theme.STRONG if due is Due.REFUND else ""))
+        for due, label in _DUE.items()
+        if (some := of_due(items, due))
+    ]
+    about = [
+        line("Requested By: ", Text(visible(items[0].wish.actor.email))),
+        line("Stripe: ", Text.assemble(mode_text(mode), f", account {visible(account or 'not readable with this key')}")),
+    ]
+    drawn = box(f"Batch {visible(batch)}", [counts, about, [Text(NO_SIGNALS, style=theme.NOTE)]], look)
+    return drawn + [_row(item, f"{item.due}", look) for item in items] if each else drawn
+
+
+def result_lines(results: Sequence[Result], look: Look) -> list[Text]:
+    """A row for each line: what became of it."""
+    rows = []
+    for result in results:
+        settled = result.intent.settlement if result.intent else None
+        told = [settled.stripe_refund_id if settled else None, result.words]
+        head = _row(result.item, "", look)
+        rows.append(Text.assemble(head, status_text(result.status, look), "  ", visible("  ".join(filter(None, told)))))
+    return rows
+
+
+def summary(results: Sequence[Result], look: Look) -> str:
+    """`3 refunded ($75.00 USD), 1 done before, 1 not refunded.`"""
+    now = [result.item for result in results if result.is_done and result.item.due is not Due.DONE]
+    before = sum(result.item.due is Due.DONE for result in results)
+    rest = len(results) - len(now) - before
+    parts = [f"{len(now)} refunded ({_sums(now, look)})" if now else "none refunded"]
+    parts += [f"{before} done before"] if before else []
+    parts += [f"{rest} not refunded"] if rest else []
+    return ", ".join(parts) + "."
+
+
+def _row(item: Item, told: str, look: Look) -> Text:
+    amount = amount_text(item.amount, look.currency, with_code=True)
+    return Text.assemble(
+        (f"line {item.entry.place:<5}", theme.LABEL), f"payment #{item.payment_id:<8}", (f"{amount:>16}  ", theme.STRONG), told
+    )
+
+
+def _count(items: Sequence[Item]) -> str:
+    return f"{len(items):,} line{'' if len(items) == 1 else 's'}"
+
+
+def _sums(items: Iterable[Item], look: Look) -> str:
+    return " + ".join(amount_text(total, look.currency, with_code=True) for total in totals(items))
