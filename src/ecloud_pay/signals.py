@@ -13,11 +13,12 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Stopped(BaseException):
-    """Somebody wants us to stop. `exit_code` is the shell's: 128 + the signal's number."""
+    """Somebody wants us to stop. `exit_code` is the shell's: 128 + the signal's number; `now` says what is true then."""
 
-    def __init__(self, signum: int) -> None:
+    def __init__(self, signum: int, now: str = "nothing was changed") -> None:
         super().__init__(signal.Signals(signum).name)
         self.exit_code = 128 + signum
+        self.now = now
 
 
 def raise_on_signals() -> None:
@@ -29,9 +30,13 @@ def raise_on_signals() -> None:
 
 
 def _stop(signum: int, _frame: FrameType | None) -> None:
+    _ignore_more()
+    raise Stopped(signum)
+
+
+def _ignore_more() -> None:
     for every in _ALL:
         signal.signal(every, signal.SIG_IGN)
-    raise Stopped(signum)
 
 
 class MoneyInFlight:
@@ -52,10 +57,11 @@ class MoneyInFlight:
     def elapsed_s(self) -> float:
         return time.clock_gettime(_CLOCK)
 
-    def raise_if_stopped(self) -> None:
+    def raise_if_stopped(self, now: str = "what was begun has ended, and is recorded") -> None:
         """Stopped, now that the money has landed, if a signal came meanwhile."""
         if self._first is not None:
-            _stop(self._first, None)
+            _ignore_more()
+            raise Stopped(self._first, now)
 
     def __enter__(self) -> Self:
         for signum in _ALL:

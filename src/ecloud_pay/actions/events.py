@@ -19,6 +19,7 @@ def requested(intent: Intent, payment: Payment) -> AuditEvent:
         "account": order.account,
         "reverse_transfer": order.reverse_transfer,
         "refund_application_fee": order.refund_application_fee,
+        "request_row": order.request_row,
         "batch": order.line.batch if order.line else None,
         "line": order.line.number if order.line else None,
     }
@@ -39,6 +40,8 @@ def ended(intent: Intent, payment: Payment, *, is_late: bool = False) -> AuditEv
         "refund_status": settled.state,
         "stripe_refund_id": settled.stripe_refund_id,
         "words": settled.words,
+        "replayed": settled.is_replay,
+        "stripe_request_id": settled.request_id,
     }
     if is_late:
         details["late"] = True

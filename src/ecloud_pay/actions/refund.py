@@ -100,7 +100,7 @@ def told(settled: Intent) -> str:
         made = {RefundState.COMPLETED: "was made", RefundState.PENDING: "is under way at Stripe", RefundState.FAILED: "failed at Stripe"}
         return f"The refund {settlement.stripe_refund_id} of {amount} {made[settlement.state]}."
     words = {Ending.DECLINED: "was refused by Stripe", Ending.NOT_SENT: "was not sent", Ending.ABANDONED: "was abandoned"}
-    return f"The refund of {amount} {words[settlement.ending]}: {settlement.words or 'no reason was given'}."
+    return f"The refund of {amount} {words[settlement.ending]}: {(settlement.words or 'no reason was given').removesuffix('.')}."
 
 
 def trouble(settled: Intent) -> EcloudPayError | None:

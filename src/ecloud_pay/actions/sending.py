@@ -46,11 +46,11 @@ class Sender:
         tries: Counter[Cause] = Counter()
         while True:
             try:
-                answer = self._attempt(intent, payment)
+                answer, intent = self._attempt(intent, payment)
             except EcloudPayError as error:  # the database's: an attempt that cannot be recorded is not made
                 return Open(error.what, may_have_arrived)
             if isinstance(answer, Accepted) and answer.refund.state is not None:
-                return Settlement(Ending.ACCEPTED, answer.refund, request_id=answer.request_id)
+                return Settlement(Ending.ACCEPTED, answer.refund, is_replay=answer.is_replay, request_id=answer.request_id)
             if isinstance(answer, Accepted):
                 return Open(f"Stripe answered with {answer.refund.id}, whose status {answer.refund.status!r} is not known here")
             may_have_arrived |= isinstance(answer, Unknown)
@@ -60,22 +60,25 @@ class Sender:
                 return self._given_up(intent, answer, may_have_arrived)
             tries[answer.cause] += 1
 
-    def _attempt(self, intent: Intent, payment: Payment) -> Answer:
-        """One attempt: written down, then made."""
+    def _attempt(self, intent: Intent, payment: Payment) -> tuple[Answer, Intent]:
+        """One attempt: written down, then made; and the intent as it was written down, from which the next one goes on."""
         if self.patience.is_stop_asked:
-            return NotSent(Cause.HELD_BACK, "it was stopped before it was sent")
+            return NotSent(Cause.HELD_BACK, "it was stopped before it was sent"), intent
         began_s = self.patience.elapsed_s()
         try:
             line = intent.requested_line or self.audit.append(requested(intent, payment))
             marked = self.ledger.mark_sent(intent, line)
             if marked is None:
-                return NotSent(Cause.HELD_BACK, "it may not be sent any more: it has ended meanwhile, or its key is older than 23 h")
+                return NotSent(
+                    Cause.HELD_BACK, "it may not be sent any more: it has ended meanwhile, or its key is older than 23 h"
+                ), intent
             self.audit.append(sent(marked, payment))
         except CannotWrite as error:
-            return NotSent(Cause.HELD_BACK, error.what)
+            return NotSent(Cause.HELD_BACK, error.what), intent
         if self.patience.elapsed_s() - began_s > SEND_WITHIN_S:
-            return NotSent(Cause.HELD_BACK, f"more than {SEND_WITHIN_S:.0f} s passed before it could be sent; the machine may have slept")
-        return self.gateway.send(marked)
+            slept = f"more than {SEND_WITHIN_S:.0f} s passed before it could be sent; the machine may have slept"
+            return NotSent(Cause.HELD_BACK, slept), marked
+        return self.gateway.send(marked), marked
 
     def _goes_on(self, cause: Cause, tries: "Counter[Cause]") -> bool:
         """Let the rule's pause pass before the same key is sent again; False where it is not to be."""

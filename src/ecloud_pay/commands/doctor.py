@@ -29,7 +29,11 @@ def run(wiring: Wiring, *, json: Annotated[bool, typer.Option("--json", help="Th
 
     Never stops early and changes nothing. Exit 4 if a read command could not work.
     """
-    checks = [*settings_checks(wiring.settings, is_demo=wiring.choices.demo), *_databases(wiring), *file_checks(wiring.settings)]
+    checks = [
+        *settings_checks(wiring.settings, is_demo=wiring.choices.demo),
+        *_databases(wiring),
+        *file_checks(wiring.settings, wiring.audit_trail),
+    ]
     secrets = wiring.secrets()
     checks = [_without(secrets, check) for check in checks]
     if json:

@@ -35,6 +35,7 @@ def run_batch(wiring: Wiring, typed: Typed) -> None:
         raise Refused(f"{len(entries)} lines are more than {at_most}", now="Nothing was sent.", to_do=f"Add --max-count {len(entries)}")
     with wiring.ledger() as ledger:
         actor = operator(wiring, ledger, typed.consent.as_)
+        wiring.audit_trail().check()
         with desk(wiring, ledger) as open_desk:
             rules = Rules(batch, make_wish(typed.asked)(actor), typed.batch.retry_failed, lambda ref: payment_meant(ledger, ref))
             _run_planned(wiring, typed, open_desk, _planned(wiring, open_desk, entries, rules), batch)

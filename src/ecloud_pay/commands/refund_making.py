@@ -49,6 +49,7 @@ def make(wiring: Wiring, typed: Typed) -> None:
 
 
 def _make(wiring: Wiring, typed: Typed, open_desk: Desk, payment_id: int, wish: Wish) -> None:
+    wiring.audit_trail().check()
     found = preview(open_desk, payment_id, wish)
     check_cap(typed.consent.max_total, [found.order.amount])
     if typed.consent.dry_run:
@@ -121,11 +122,17 @@ def print_settled(wiring: Wiring, typed: Typed, settled: Intent, left: Money | N
             wiring.screen.show(settled_card(settled, left, wiring.look))
     was_stopped = patience is not None and patience.is_stop_asked
     if isinstance(patience, MoneyInFlight) and was_stopped and settled.settlement and settled.settlement.ending is Ending.NOT_SENT:
-        patience.raise_if_stopped()
+        patience.raise_if_stopped("nothing was sent, and that is recorded")
     if was_stopped:
         wiring.screen.note("You asked to stop while money was in flight; it was settled first.")
-    if error := trouble(settled):
+    error = trouble(settled)
+    if error is not None and not _is_as_asked(typed, settled):
         raise error
+
+
+def _is_as_asked(typed: Typed, settled: Intent) -> bool:
+    """Whether it ended badly because that was wanted."""
+    return typed.unfinished.abandon and settled.settlement is not None and settled.settlement.ending is Ending.ABANDONED
 
 
 @contextmanager

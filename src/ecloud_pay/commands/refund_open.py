@@ -11,7 +11,7 @@ from ecloud_pay.actions.sending import Sender
 from ecloud_pay.commands.parsing import number
 from ecloud_pay.commands.refund_confirming import ask_consent, ask_whether, consent_given
 from ecloud_pay.commands.refund_counter import desk, operator, payment_meant
-from ecloud_pay.commands.refund_making import print_settled, unless_stopped
+from ecloud_pay.commands.refund_making import print_settled, said, unless_stopped
 from ecloud_pay.commands.refund_options import Typed, Way
 from ecloud_pay.domain.errors import EcloudPayError, OutcomeUnknown, Unavailable
 from ecloud_pay.domain.refund import Intent
@@ -61,7 +61,7 @@ def _would(wiring: Wiring, ledger: Ledger, unsettled: Sequence[Intent]) -> list[
         try:
             open_desk = stack.enter_context(desk(wiring, ledger))
         except EcloudPayError as error:
-            return [(intent, f"cannot tell: {error.what}") for intent in unsettled]
+            return [(intent, f"would have to ask Stripe first: {error.what}") for intent in unsettled]
         sender = _sender(wiring, open_desk, wiring.money_in_flight())
         return [(intent, resuming.would(intent, sender, open_desk.account)) for intent in unsettled]
 
@@ -70,16 +70,24 @@ def _resume(wiring: Wiring, typed: Typed, ledger: Ledger) -> None:
     only = payment_meant(ledger, typed.ref) if typed.ref else None
     if not ledger.unsettled() and not ledger.unaudited():
         # Nothing to ask Stripe about, so a cron line needs no key on a quiet day.
-        _print_resumed(wiring, typed, [])
+        _print_resumed(wiring, typed, [], only)
         return
     with desk(wiring, ledger) as open_desk, wiring.money_in_flight() as patience:
         done: list[resuming.Resumed] = []
         unless_stopped(only, lambda: done.extend(resuming.resume(_sender(wiring, open_desk, patience), open_desk.account, only)))
-        _print_resumed(wiring, typed, done)
-        patience.raise_if_stopped()
-    for kind in (OutcomeUnknown, Unavailable, EcloudPayError):
-        if first := next((error for error in map(_trouble, done) if isinstance(error, kind)), None):
-            raise first
+        _print_resumed(wiring, typed, done, only)
+        worst = _worst(done)
+        if not isinstance(worst, OutcomeUnknown):
+            patience.raise_if_stopped()
+    if worst is not None:
+        raise worst
+
+
+def _worst(done: Sequence[resuming.Resumed]) -> EcloudPayError | None:
+    """The error to end with: that something is unknown counts more than that something was not sent."""
+    found = list(filter(None, map(_trouble, done)))
+    kinds = (OutcomeUnknown, Unavailable, EcloudPayError)
+    return next((error for kind in kinds for error in found if isinstance(error, kind)), None)
 
 
 def _trouble(resumed: resuming.Resumed) -> EcloudPayError | None:
@@ -88,17 +96,19 @@ def _trouble(resumed: resuming.Resumed) -> EcloudPayError | None:
     return resumed.error if is_open or isinstance(resumed.error, Unavailable) else None
 
 
-def _print_resumed(wiring: Wiring, typed: Typed, done: Sequence[resuming.Resumed]) -> None:
-    if typed.json:
-        from ecloud_pay.rendering.refund_documents import resumed_document
+def _print_resumed(wiring: Wiring, typed: Typed, done: Sequence[resuming.Resumed], only: int | None) -> None:
+    truth = " ".join(f"{each.words.removesuffix('.')}." for each in done) or "Nothing was unsettled."
+    with said(wiring, truth, "ecloud-pay refund --pending"):
+        if typed.json:
+            from ecloud_pay.rendering.refund_documents import resumed_document
 
-        wiring.screen.data(machine.json_text(resumed_document([(each.intent, each.error) for each in done])))
-    elif not done:
-        wiring.screen.note("Nothing is unsettled.")
-    else:
-        from ecloud_pay.rendering.refund_cards import resumed_lines
+            wiring.screen.data(machine.json_text(resumed_document([(each.intent, each.error) for each in done])))
+        elif not done:
+            wiring.screen.note("Nothing is unsettled." if only is None else f"Nothing of payment #{only} is unsettled.")
+        else:
+            from ecloud_pay.rendering.refund_cards import resumed_lines
 
-        wiring.screen.show(resumed_lines([(each.intent, each.words) for each in done], wiring.look))
+            wiring.screen.show(resumed_lines([(each.intent, each.words) for each in done], wiring.look))
 
 
 def _decline(wiring: Wiring, typed: Typed, ledger: Ledger) -> None:

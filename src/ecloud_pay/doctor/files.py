@@ -5,17 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ecloud_pay.domain.checkup import Check, Verdict
-from ecloud_pay.domain.errors import EcloudPayError
+from ecloud_pay.domain.errors import CannotWrite, EcloudPayError
+from ecloud_pay.ports import AuditTrail
 from ecloud_pay.settings import Settings
 
 GROUP = "Files"
 
 
-def file_checks(settings: Settings) -> list[Check]:
+def file_checks(settings: Settings, trail: Callable[[], AuditTrail]) -> list[Check]:
     """The state folder and the audit file."""
     return [
         _checked("state folder", lambda: _state_folder(settings.state_dir)),
-        _checked("audit file", lambda: _audit_file(settings.audit_log)),
+        _checked("audit file", lambda: _audit_file(settings.audit_log, trail())),
     ]
 
 
@@ -36,7 +37,7 @@ def _state_folder(folder: Path) -> Check:
     return Check(GROUP, "state folder", Verdict.OK, f"{folder}{'' if folder.exists() else ' (made when first needed)'}")
 
 
-def _audit_file(path: Path) -> Check:
+def _audit_file(path: Path, trail: AuditTrail) -> Check:
     if path.exists() and not path.is_file():
         return Check(GROUP, "audit file", Verdict.WARNING, f"{path} is no file", "ECLOUD_PAY_AUDIT_LOG=… (a file)")
     target = path if path.exists() else _nearest(path.parent)
@@ -44,6 +45,10 @@ def _audit_file(path: Path) -> Check:
         detail = f"{path} cannot be appended to; refunds will be refused"
         fix = f"chmod u+w {target}" if target.stat().st_uid == os.getuid() else f"chown {os.getuid()} {target}"
         return Check(GROUP, "audit file", Verdict.WARNING, detail, fix)
+    try:
+        trail.check()  # a link, or a rotated file before it that cannot be read
+    except CannotWrite as error:
+        return Check(GROUP, "audit file", Verdict.WARNING, f"{error.what}; refunds will be refused", error.to_do)
     return Check(GROUP, "audit file", Verdict.OK, f"{path}{'' if path.exists() else ' (made by the first refund)'}")
 
 

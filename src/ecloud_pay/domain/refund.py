@@ -72,7 +72,7 @@ class Order:
     @property
     def words(self) -> str | None:
         """What the backend's reason columns get: reason and note."""
-        return ": ".join(filter(None, (self.reason, self.note))) or None
+        return ": ".join(dict.fromkeys(filter(None, (self.reason, self.note)))) or None
 
 
 class Ending(StrEnum):
@@ -92,6 +92,7 @@ class Settlement:
     refund: RefundAtStripe | None = None
     words: str | None = None
     is_adopted: bool = False  # found in Stripe's list rather than answered
+    is_replay: bool = False  # Stripe repeated the answer of an earlier attempt
     request_id: str | None = None  # Stripe's, of the call that decided it
 
     @property
@@ -137,6 +138,8 @@ class Settled:
     stripe_refund_id: str | None
     words: str | None
     is_adopted: bool
+    is_replay: bool
+    request_id: str | None  # Stripe's
     settled_at: datetime
 
 

@@ -37,7 +37,7 @@ EXIT_CODES: dict[type[EcloudPayError], int] = {
 }
 LONGEST_LINE = 400  # characters; what was typed may be quoted, and it may be a megabyte
 
-_STRIPE_KEY = re.compile(r"((?:sk|rk)_(?:live|test)_|\b(?:sk|rk)_|whsec_)[A-Za-z0-9_+/=-]+")
+_STRIPE_KEY = re.compile(r"((?:sk|rk)_(?:live|test)_|\b(?:sk|rk)_|whsec_)[A-Za-z0-9_+/=*-]+")
 
 
 def exit_code(error: EcloudPayError) -> int:

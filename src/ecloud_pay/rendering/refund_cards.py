@@ -111,7 +111,7 @@ def ending_words(intent: Intent) -> list[str]:
     elif settled.ending is Ending.ACCEPTED and settled.state is RefundState.FAILED:
         words.append("Stripe took it and it failed there: no money moved.")
     elif settled.ending is not Ending.ACCEPTED:
-        words.append(f"{settled.ending.capitalize()}: {visible(settled.words or 'no reason was given')}. No money moved.")
+        words.append(f"{settled.ending.capitalize()}: {visible(settled.words or 'no reason was given').removesuffix('.')}. No money moved.")
     return words
 
 

@@ -52,6 +52,8 @@ def intent_json(intent: Intent) -> dict[str, Any]:
         "stripe_refund": settled.stripe_refund_id if settled else None,
         "words": settled.words if settled else None,
         "adopted": settled.is_adopted if settled else None,
+        "replayed": settled.is_replay if settled else None,
+        "stripe_request": settled.request_id if settled else None,
         "settled_at": _text(settled.settled_at) if settled else None,
         "audited": intent.is_audited,
     }
@@ -109,6 +111,8 @@ def _settled(found: Any) -> Settled:
         stripe_refund_id=found["stripe_refund"],
         words=found["words"],
         is_adopted=found["adopted"],
+        is_replay=found["replayed"],
+        request_id=found["stripe_request"],
         settled_at=datetime.fromisoformat(found["settled_at"]),
     )
 

@@ -238,8 +238,16 @@ def _overrules(settlement: Settlement, settled: Settled) -> bool:
 
 
 def _settled(settlement: Settlement, now: datetime) -> Settled:
-    refund = settlement.refund
-    return Settled(settlement.ending, settlement.state, refund.id if refund else None, settlement.words, settlement.is_adopted, now)
+    return Settled(
+        ending=settlement.ending,
+        state=settlement.state,
+        stripe_refund_id=settlement.refund.id if settlement.refund else None,
+        words=settlement.words,
+        is_adopted=settlement.is_adopted,
+        is_replay=settlement.is_replay,
+        request_id=settlement.request_id,
+        settled_at=now,
+    )
 
 
 def _merged(standing: Standing, intent: Intent) -> Any:

@@ -74,7 +74,7 @@ class Client:
             key,
             stripe_version=API_VERSION,
             base_addresses={"api": base},
-            max_network_retries=0,
+            max_network_retries=0,  # which is its default, and must never be another
             http_client=_HttpClient(self._transport),
         )
 
