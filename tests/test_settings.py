@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from ecloud_pay.domain.errors import NotConfigured, UsageError
 from ecloud_pay.env_file import ENV_FILE
-from ecloud_pay.rendering.errors import redacted
-from ecloud_pay.secret import Secret
+from ecloud_pay.secret import Secret, redacted
 from ecloud_pay.settings import TABLE, Setting, Settings, configured_zone, from_environment, load, zone_named
 
 # What --demo may hear. A new setting belongs here only after somebody has thought about it.

@@ -18,7 +18,7 @@ from ecloud_pay.commands.options import Common, spread
 from ecloud_pay.domain.errors import CannotWrite, EcloudPayError
 from ecloud_pay.rendering import errors
 from ecloud_pay.rendering.screen import ClosedPipe, writing_to_stdout
-from ecloud_pay.secret import passwords_in
+from ecloud_pay.secret import passwords_in, redacted
 from ecloud_pay.signals import Stopped, raise_on_signals
 from ecloud_pay.wiring import Choices, Wiring
 
@@ -245,7 +245,7 @@ def _tell(lines: Sequence[str], this: Run, error: BaseException | None = None) -
         import traceback
 
         secrets = this.secrets()
-        _print(errors.redacted("".join(traceback.format_exception(error)), secrets), to_stderr=True)
+        _print(redacted("".join(traceback.format_exception(error)), secrets), to_stderr=True)
     _print("\n".join(lines) + "\n", to_stderr=True)
 
 

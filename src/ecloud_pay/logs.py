@@ -7,8 +7,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from ecloud_pay.rendering.errors import redacted
 from ecloud_pay.rendering.sanitize import in_json, visible
+from ecloud_pay.secret import redacted
 
 LOGGERS = ("payments", "payment_audit")
 

@@ -1,7 +1,10 @@
-"""A text that must not leave, and the passwords inside an address."""
+"""A text that must not leave, the passwords inside an address, and the blanking out of both."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+# Stripe masks keys that it quotes with asterisks; what is left of one is not shown either.
+_STRIPE_KEY = re.compile(r"((?:sk|rk)_(?:live|test)_|\b(?:sk|rk)_|whsec_)[A-Za-z0-9_+/=*-]+")
 
 
 class Secret:
@@ -32,3 +35,10 @@ def passwords_in(url: str) -> Iterator[str]:
     for match in re.finditer(r"password\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s&\\]|\\.)+)", url):
         bare = match[1].removeprefix("'").removesuffix("'")
         yield from (bare, re.sub(r"\\(.)", r"\1", bare), unquote(bare))
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """`text` with every one of `secrets`, and whatever looks like a Stripe key, blanked out."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return _STRIPE_KEY.sub(r"\1***", text)

@@ -180,6 +180,7 @@ def _may_be_made(found: Preview, standing: Standing) -> None:
         raise Refused(f"nothing is left to refund of payment #{found.payment.id}: {found.captured} came back already", now=_NOTHING)
     if remainder < amount:
         raise Refused(f"{amount} is more than what is left to refund of payment #{found.payment.id}, {remainder}", now=_NOTHING)
+    _line_is_not_made(found.order, standing)
     if found.wish.may_repeat:
         return
     if twin := _twin(found, standing):
@@ -188,6 +189,17 @@ def _may_be_made(found: Preview, standing: Standing) -> None:
             now=_NOTHING,
             to_do="If it is meant a second time, add --allow-duplicate.",
         )
+
+
+def _line_is_not_made(order: Order, standing: Standing) -> None:
+    """A line of a batch is refunded once, even where repeating is meant: another run of the same file may have been quicker."""
+    for intent in standing.intents:
+        is_this_line = order.line is not None and (intent.order.line, intent.order.amount) == (order.line, order.amount)
+        if is_this_line and intent.settlement is not None and intent.settlement.state is not RefundState.FAILED:
+            raise Refused(
+                f"another run has refunded this line of payment #{order.payment_id} meanwhile: {intent.settlement.stripe_refund_id}",
+                now=_NOTHING,
+            )
 
 
 def _twin(found: Preview, standing: Standing) -> str | None:

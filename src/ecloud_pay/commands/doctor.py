@@ -13,7 +13,8 @@ from ecloud_pay.doctor.settings import settings_checks
 from ecloud_pay.domain.checkup import Check, Verdict
 from ecloud_pay.domain.errors import EcloudPayError, NotConfigured
 from ecloud_pay.rendering import machine
-from ecloud_pay.rendering.errors import EXIT_CODES, redacted
+from ecloud_pay.rendering.errors import EXIT_CODES
+from ecloud_pay.secret import redacted
 from ecloud_pay.wiring import READ_DATABASE, Wiring
 
 EXAMPLES = """

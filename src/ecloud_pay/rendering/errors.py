@@ -1,6 +1,5 @@
 """The one table from an error to its exit code, and the one to three lines that tell it."""
 
-import re
 from collections.abc import Iterable
 
 from ecloud_pay.domain.errors import (
@@ -17,6 +16,7 @@ from ecloud_pay.domain.errors import (
     UsageError,
 )
 from ecloud_pay.rendering.sanitize import visible
+from ecloud_pay.secret import redacted
 
 DONE = 0
 BUG = 1
@@ -36,8 +36,6 @@ EXIT_CODES: dict[type[EcloudPayError], int] = {
     Unavailable: 75,
 }
 LONGEST_LINE = 400  # characters; what was typed may be quoted, and it may be a megabyte
-
-_STRIPE_KEY = re.compile(r"((?:sk|rk)_(?:live|test)_|\b(?:sk|rk)_|whsec_)[A-Za-z0-9_+/=*-]+")
 
 
 def exit_code(error: EcloudPayError) -> int:
@@ -59,13 +57,6 @@ def told(lines: Iterable[str], secrets: Iterable[str]) -> list[str]:
     """`lines` without `secrets`, harmless and then clipped: the half of a secret that a clip would leave is one, too."""
     known = list(secrets)
     return [_clipped(visible(redacted(line, known))) for line in lines]
-
-
-def redacted(text: str, secrets: Iterable[str]) -> str:
-    """`text` with every one of `secrets`, and whatever looks like a Stripe key, blanked out."""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return _STRIPE_KEY.sub(r"\1***", text)
 
 
 def _clipped(line: str) -> str:

@@ -91,18 +91,23 @@ def test_stripes_own_address_is_for_every_key(base: str | None) -> None:
         "//127.0.0.1",
         "localhost",
         "http://127.0.0.1\\@evil.example",
-        "http://127.0.0.1 ",
+        "http://127.0.0.1\n.evil.example",
     ],
 )
 def test_a_test_key_goes_to_no_other_machine(base: str) -> None:
-    if base.strip() != base:
-        open_gateway(TEST, base=base)
-    else:
-        assert refused(TEST, base) == "STRIPE_API_BASE leads to another machine, or is no plain address"
+    assert refused(TEST, base) == "STRIPE_API_BASE leads to another machine, or is no plain address"
 
 
 @pytest.mark.parametrize(
-    "base", ["http://127.0.0.1:12111", "http://127.0.0.1:12111/", "https://127.9.9.9", "http://[::1]:8080", "http://localhost:1"]
+    "base",
+    [
+        "http://127.0.0.1:12111",
+        "http://127.0.0.1:12111/",
+        "https://127.9.9.9",
+        "http://[::1]:8080",
+        "http://localhost:1",
+        " http://127.0.0.1\n",
+    ],
 )
 def test_a_stand_in_on_this_machine_is_fine(base: str) -> None:
     assert open_gateway(TEST, base=base).mode is Mode.TEST
@@ -120,8 +125,9 @@ def test_a_proxy_that_is_none(proxy: str) -> None:
         ("  two\n lines\t\x00 ", "two lines"),
         ("pass\\word and pass\\\\word", "*** and ***"),
         ("sk_live_abcDEF123 rk_test_abc pk_live_abc sk_abc whsec_abc/+=", "sk_live_*** rk_test_*** pk_live_*** sk_*** whsec_***"),
+        ("No such customer: 'ann@example.org'", "No such customer: ***'"),
         ("sk_test_********4242.", "sk_test_***."),
-        ("mail <ann.o'neil+x@example.co.uk>, bob@localhost", "mail <ann.o'***>, ***"),
+        ("mail <ann.o'neil+x@example.co.uk>, bob@localhost", "mail <***>, ***"),
         ("x" * 299 + " secret tail", "x" * 299 + "…"),
         ("x" * 290 + " pass\\word", "x" * 290 + " ***"),
     ],

@@ -21,15 +21,27 @@ print(opened.account(), type(opened.send(intent())).__name__)
 opened.close()
 """
 
+FORKING = """
+import os, sys
+from adapters.stripe.orders import gateway
+opened = gateway(sys.argv[1])
+opened.account()
+child = os.fork()
+if child == 0:
+    os._exit(opened.account() != "acct_1")
+print(os.waitpid(child, 0)[1], opened.account())
+opened.close()
+"""
 
-def run(server: RawServer, environment: dict[str, str], folder: Path, *user: str) -> str:
+
+def run(server: RawServer, environment: dict[str, str], folder: Path, *user: str, code: str = CODE) -> str:
     """What a process says that reads the account and sends a refund; it must end well and in silence on stderr.
 
     `user` is the number of the user that it becomes before it asks anything.
     """
     kept = {"PATH": os.environ["PATH"], "PYTHONPATH": ":".join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
     ended = subprocess.run(
-        [sys.executable, "-W", "error", "-c", CODE, server.url, *user],
+        [sys.executable, "-W", "error", "-c", code, server.url, *user],
         env=kept | environment,
         cwd="/",
         capture_output=True,
@@ -54,7 +66,6 @@ def a_server() -> RawServer:
         {"http_proxy": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1", "all_proxy": "socks5://127.0.0.1:1"},
         {"STRIPE_LOG": "debug"},
         {"STRIPE_LOG": "info"},
-        {"CLAUDECODE": "1", "CLAUDE_CODE_CHILD_SESSION": "1"},
         {"REQUESTS_CA_BUNDLE": "/nonexistent", "CURL_CA_BUNDLE": "/nonexistent"},
         {"XDG_CONFIG_HOME": "/nonexistent/config"},
     ],
@@ -79,3 +90,9 @@ def test_netrc_does_not_replace_the_key(tmp_path: Path) -> None:
 def test_nobody_without_a_home_can_use_it(tmp_path: Path) -> None:
     with a_server() as server:
         assert run(server, {}, tmp_path, NOBODY) == "acct_1 Accepted\n"
+
+
+def test_a_forked_child_does_not_talk_into_its_parents_connection(tmp_path: Path) -> None:
+    with RawServer(http(200, {"object": "account", "id": "acct_1"}), keeps=True) as server:
+        assert run(server, {"HOME": str(tmp_path)}, tmp_path, code=FORKING) == "0 acct_1\n"
+    assert (len(server.requests), server.connections) == (3, 2)

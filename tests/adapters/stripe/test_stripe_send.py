@@ -265,6 +265,12 @@ def test_the_deadline_holds_for_the_whole_of_it(speech: Speech) -> None:
         assert [thread.name for thread in threading.enumerate() if thread.name == "stripe"] == []
 
 
+def test_the_deadline_holds_for_an_encrypted_answer_that_drips(tls: ssl.SSLContext) -> None:
+    with RawServer(say(*(WHOLE[place : place + 1] for place in range(60)), pause_s=0.1), tls=tls) as server:
+        assert sent_to(server, SOON) == Unknown(Cause.LOST, "Stripe's answer was lost: no answer within 0.5 s")
+        assert [thread.name for thread in threading.enumerate() if thread.name == "stripe"] == []
+
+
 def test_an_answer_without_end_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ecloud_pay.adapters.stripe.transport.LONGEST_ANSWER_BYTES", 100_000)
     with RawServer(say(b"HTTP/1.1 200 OK\r\n\r\n", b" " * 200_000)) as server:
@@ -287,6 +293,7 @@ def test_a_signal_that_raises_ends_the_wait_at_once() -> None:
             with pytest.raises(Stop):
                 sent_to(server)
             assert time.monotonic() - started_at_s < 1
+            until(lambda: "stripe" not in [thread.name for thread in threading.enumerate()])  # nobody holds the line any more
             assert len(server.requests) == 1
     finally:
         signal.signal(signal.SIGALRM, before)

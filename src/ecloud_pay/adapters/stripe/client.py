@@ -9,15 +9,14 @@ import os
 import time
 from collections.abc import Mapping
 
-# The library reads these when it is imported: the first prints request bodies, the others make it write to stderr.
-for _name in ("STRIPE_LOG", "CLAUDECODE", "CLAUDE_CODE_CHILD_SESSION"):
-    os.environ.pop(_name, None)
+# The library reads it when it is imported, and would then print request bodies.
+os.environ.pop("STRIPE_LOG", None)
 
-import stripe  # noqa: E402 (the environment comes first)
+import stripe
 
-from ecloud_pay.adapters.stripe.border import plain_id  # noqa: E402
-from ecloud_pay.adapters.stripe.deadline import Deadline  # noqa: E402
-from ecloud_pay.adapters.stripe.transport import HttpAnswer, Outcome, Transport  # noqa: E402
+from ecloud_pay.adapters.stripe.border import plain_id
+from ecloud_pay.adapters.stripe.deadline import Deadline
+from ecloud_pay.adapters.stripe.transport import HttpAnswer, Outcome, Transport
 
 # What translate.py was written for. A newer library would otherwise change the answers.
 API_VERSION = "2026-10-28.endive"
