@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from ecloud_pay.domain.errors import EcloudPayError
 from ecloud_pay.domain.payment import Payment, PaymentFile, Person
 from ecloud_pay.domain.reference import Reference
 from ecloud_pay.domain.search import PaymentSearch
@@ -161,6 +162,24 @@ class Standing:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Intents that wait for something, oldest first. `unaudited` have ended, and their last audit line is not known to be written;
+    `damaged` are those that nobody can read any more, each as the error that says where."""
+
+    unsettled: "Sequence[Intent]"
+    unaudited: "Sequence[Intent]"
+    damaged: Sequence[EcloudPayError]
+
+    def of(self, payment_id: int | None) -> "Unfinished":
+        """Those of one payment, where one is named; what is damaged may be anybody's."""
+        if payment_id is None:
+            return self
+        unsettled = [intent for intent in self.unsettled if intent.order.payment_id == payment_id]
+        unaudited = [intent for intent in self.unaudited if intent.order.payment_id == payment_id]
+        return Unfinished(unsettled, unaudited, self.damaged)
+
+
 class Ledger(Protocol):
     """The rows that a refund reads and writes, always on DATABASE_URL. Each call is one short transaction of its own.
 
@@ -195,16 +214,16 @@ class Ledger(Protocol):
         first attempt is more than KEY_GOOD_FOR ago by the database's clock."""
 
     def settle(self, intent: "Intent", settlement: "Settlement") -> "Intent":
-        """End the intent, once: whoever comes second gets it as it was settled. Refund, transaction and payment in one transaction."""
+        """End the intent, once: whoever comes second gets it as it was settled. Refund, transaction and payment in one transaction.
+
+        Busy where it ends without a refund of Stripe's although another run has recorded an attempt that `intent` does not know of.
+        """
 
     def record_audited(self, intent: "Intent", write: "Callable[[Intent], None]") -> None:
         """`write` the intent's last audit line and say so in it, under a lock, if that has not been done."""
 
-    def unsettled(self) -> "Sequence[Intent]":
-        """Every intent of ours that has not ended, oldest first."""
-
-    def unaudited(self) -> "Sequence[Intent]":
-        """Intents that ended within the last 45 days and whose last audit line is not known to be written."""
+    def unfinished(self) -> "Unfinished":
+        """Every intent of ours that has not ended, or has not been audited, of the last 45 days or of a pending refund."""
 
     def pending(self) -> "Sequence[PendingRow]":
         """Pending refund rows that are no unsettled intents of ours, oldest first."""

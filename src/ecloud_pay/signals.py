@@ -2,7 +2,6 @@
 they wait until it has landed."""
 
 import signal
-import threading
 import time
 from types import FrameType, TracebackType
 from typing import Self
@@ -10,6 +9,7 @@ from typing import Self
 _ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # A clock that goes on while the machine sleeps: Linux has one of its own, elsewhere (macOS) the monotonic one does.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_SLICE_S = 0.05  # how long a wait goes on after it was asked to end
 
 
 class Stopped(BaseException):
@@ -43,16 +43,18 @@ class MoneyInFlight:
     """ports.Patience: inside the block the first signal is only remembered, and a second one raises Stopped at once."""
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
         self._first: int | None = None
         self._handlers: dict[int, object] = {}
 
     @property
     def is_stop_asked(self) -> bool:
-        return self._asked.is_set()
+        return self._first is not None
 
     def wait(self, seconds: float) -> None:
-        self._asked.wait(seconds)
+        # In slices, and not on an Event: a handler that sets one hangs for ever where it has interrupted the line that holds its lock.
+        end_s = time.monotonic() + seconds
+        while self._first is None and (left_s := end_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, _SLICE_S))
 
     def elapsed_s(self) -> float:
         return time.clock_gettime(_CLOCK)
@@ -77,4 +79,3 @@ class MoneyInFlight:
         if self._first is not None:
             _stop(signum, None)
         self._first = signum
-        self._asked.set()

@@ -15,10 +15,10 @@ from ecloud_pay.rendering.errors import (
     USAGE,
     error_lines,
     exit_code,
-    redacted,
     usage_lines,
 )
 from ecloud_pay.rendering.sanitize import UNSAFE
+from ecloud_pay.secret import redacted
 
 
 @pytest.mark.parametrize(

@@ -12,18 +12,40 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pexpect
+import psycopg
+import pytest
 
 from support import office
-from support.backend import Backend
+from support.backend import SHAPES, Backend
 from support.console import Console, Result, process
 from support.standin import Stripe
 
 CONSOLE = (sys.executable, "-m", "ecloud_pay")
 UNKNOWN = "html_200"  # the fault whose answer nobody can know anything from, at once
+BOTH_SHAPES = pytest.mark.parametrize("lent_backend", SHAPES, indirect=True)
+
+_CHANGEABLE = ("payments_refund", "payments_transaction", "payments_payment")  # in the order in which they let go of each other
+_USER = "is_staff = kept.is_staff, is_active = kept.is_active, email = kept.email"
+
+
+def keep_rows(backend: Backend) -> None:
+    """Copy what `put_rows_back` puts back."""
+    for table in (*_CHANGEABLE, "auth_user"):
+        backend.run(f"CREATE SCHEMA IF NOT EXISTS kept; CREATE TABLE kept.{table} AS TABLE {table}")
+
+
+def put_rows_back(backend: Backend) -> None:
+    """Payments, transactions, refunds and users as they were at the start; the next new row has the number 1001 again."""
+    steps = [f"DELETE FROM {table}" for table in _CHANGEABLE]
+    steps += [f"INSERT INTO {table} SELECT * FROM kept.{table}" for table in reversed(_CHANGEABLE)]
+    steps += [f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), 1000)" for table in _CHANGEABLE]
+    steps += [f"UPDATE auth_user SET {_USER} FROM kept.auth_user AS kept WHERE kept.id = auth_user.id"]
+    backend.run("; ".join(steps))
 
 
 @dataclass(frozen=True)
@@ -44,7 +66,7 @@ class Cashier:
 
     def __call__(self, *arguments: str, **environ: str) -> Result:
         """`ecloud-pay refund …` in this process."""
-        return self.console("refund", *arguments, **{**self.environ, **environ})
+        return self.console("refund", *arguments, on=None, **{**self.environ, **environ})
 
     def process(self, *arguments: str, **options: Any) -> Result:
         """`ecloud-pay refund …` as a process with nothing in its environment but the settings."""
@@ -60,7 +82,13 @@ class Cashier:
         """The same on a terminal of 120 columns without colour, where a person can answer."""
         told = {"PATH": os.environ["PATH"], "TERM": "dumb", **self.environ, **environ}
         return pexpect.spawn(
-            CONSOLE[0], [*CONSOLE[1:], "refund", *arguments], env=told, cwd=str(self.folder), encoding="utf-8", timeout=30, dimensions=(60, 120)
+            CONSOLE[0],
+            [*CONSOLE[1:], "refund", *arguments],
+            env=told,
+            cwd=str(self.folder),
+            encoding="utf-8",
+            timeout=30,
+            dimensions=(60, 120),
         )
 
     def leave_unsettled(self, ref: str = "5", amount: str = "10", fault: str = UNKNOWN, **options: Any) -> None:
@@ -69,14 +97,18 @@ class Cashier:
         assert self("-q", ref, "--amount", amount, "--yes").code == 8
         self.stripe.forget_faults()
 
-    def backdate(self, hours: float) -> None:
-        """Let the unsettled refund have been sent that long ago."""
+    def amend_intent(self, **changes: Any) -> None:
+        """Change what is recorded of the one unsettled refund, as only time, another machine or a crash would."""
         [(number, metadata)] = self.backend.rows(
             "SELECT id, metadata FROM payments_transaction WHERE status = 'pending' AND metadata::jsonb ? 'ecloud_pay'"
         )
-        [(then,)] = self.backend.rows("SELECT (now() - make_interval(mins => %s))::timestamptz", round(hours * 60))
-        metadata["ecloud_pay"] |= {"first_sent_at": then.isoformat(), "last_sent_at": then.isoformat()}
+        metadata["ecloud_pay"] |= changes
         assert self.backend.rows_changed("UPDATE payments_transaction SET metadata = %s WHERE id = %s", json.dumps(metadata), number) == 1
+
+    def backdate(self, **age: float) -> None:
+        """Let the one unsettled refund have been sent that long ago: `backdate(hours=23)`."""
+        then = (datetime.now(UTC) - timedelta(**age)).isoformat(timespec="microseconds")
+        self.amend_intent(first_sent_at=then, last_sent_at=then)
 
     def refund_rows(self) -> list[tuple[Any, ...]]:
         """(payment, amount, status, Stripe's id, reason, who) of every refund row that was not there at the start."""
@@ -97,6 +129,11 @@ class Cashier:
     @contextmanager
     def untouched(self) -> Iterator[None]:
         """Nothing is sent, written or noted down in the block."""
-        before = self.backend.fingerprint(), self.stripe.refunds(), len(self.stripe.posts()), self.events()
+        before = self._everything()
         yield
-        assert (self.backend.fingerprint(), self.stripe.refunds(), len(self.stripe.posts()), self.events()) == before
+        assert self._everything() == before
+
+    def _everything(self) -> tuple[Any, ...]:
+        with psycopg.connect(self.backend.conninfo) as connection:
+            rows = [connection.execute(f"SELECT * FROM {table} ORDER BY id".encode()).fetchall() for table in (*_CHANGEABLE, "auth_user")]
+        return rows, self.stripe.refunds(), len(self.stripe.posts()), self.events()

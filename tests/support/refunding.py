@@ -5,7 +5,6 @@ assert till.events() == ["refund_requested", "refund_sent", "refunded"]
 assert till.row("payments_refund", 1001)["status"] == "completed"
 """
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from ecloud_pay.actions.desk import Desk
 from ecloud_pay.actions.preflight import preview
@@ -31,7 +31,8 @@ from ecloud_pay.adapters.postgres.tables import Names
 from ecloud_pay.adapters.postgres.writing import Writer
 from ecloud_pay.adapters.stripe.gateway import Gateway, Limits, open_gateway
 from ecloud_pay.domain.at_stripe import Mode, RefundAtStripe
-from ecloud_pay.domain.errors import EcloudPayError
+from ecloud_pay.domain.audit import AuditEvent
+from ecloud_pay.domain.errors import CannotWrite, EcloudPayError
 from ecloud_pay.domain.money import Money
 from ecloud_pay.domain.preview import Preview, Wish
 from ecloud_pay.domain.refund import Actor, Ending, Intent, Order, Settlement
@@ -72,9 +73,11 @@ def put_back(backend: Backend) -> Backend:
     return backend
 
 
-def open_ledger(backend: Backend, zone: str = "UTC", pause: Callable[[float], None] = lambda _: None) -> PostgresLedger:
+def open_ledger(
+    backend: Backend, zone: str = "UTC", pause: Callable[[float], None] = lambda _: None, names: Names | None = None
+) -> PostgresLedger:
     """The ledger on that database; it pauses for nothing."""
-    database = Database(parse_login(backend.conninfo, "DATABASE_URL"), Names(), zone)
+    database = Database(parse_login(backend.conninfo, "DATABASE_URL"), names or Names(), zone)
     return PostgresLedger(database, Writer(database, pause))
 
 
@@ -95,10 +98,16 @@ def _in_utc(value: Any, zone: str) -> Any:
 def backdate(backend: Backend, transaction: int, **ages: timedelta) -> None:
     """Let instants of an intent be so much earlier: `first_sent_at=timedelta(hours=23)`."""
     for name, age in ages.items():
-        sql = f"""UPDATE payments_transaction SET metadata = jsonb_set(metadata, '{{ecloud_pay,{name}}}',
-        to_jsonb(to_char(((metadata #>> '{{ecloud_pay,{name}}}')::timestamptz - %s) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US+00:00')))
-        WHERE id = %s"""
-        assert backend.rows_changed(sql, age, transaction) == 1
+        [(text,)] = backend.rows(f"SELECT metadata #>> '{{ecloud_pay,{name}}}' FROM payments_transaction WHERE id = %s", transaction)
+        earlier = (datetime.fromisoformat(text) - age).isoformat(timespec="microseconds")
+        damage(backend, transaction, **{name: earlier})
+
+
+def damage(backend: Backend, transaction: int, **values: Any) -> None:
+    """Put other JSON in the place of those parts of an intent."""
+    ours = "jsonb_build_object('ecloud_pay', metadata -> 'ecloud_pay' || %s)"
+    sql = f"UPDATE payments_transaction SET metadata = metadata || {ours} WHERE id = %s"
+    assert backend.rows_changed(sql, Jsonb(values), transaction) == 1
 
 
 def order(**changes: Any) -> Order:
@@ -154,6 +163,22 @@ class Clockwork:
         return self.now_s
 
 
+class FullDisk:
+    """The audit trail, on a disk that is full from that event on."""
+
+    def __init__(self, audit: AuditLog, event_type: str) -> None:
+        self._audit = audit
+        self._event_type = event_type
+
+    def check(self) -> None:
+        self._audit.check()
+
+    def append(self, event: AuditEvent) -> str:
+        if event.type == self._event_type:
+            raise CannotWrite("the disk is full")
+        return self._audit.append(event)
+
+
 @dataclass
 class Till:
     """The parts of one run."""
@@ -193,7 +218,7 @@ class Till:
 
     def resume(self, payment: int | None = None) -> list[Resumed]:
         """What a later run makes of what is open."""
-        return list(resume(self.sender, self.account, payment))
+        return list(resume(self.ledger.unfinished().of(payment), self.sender, self.account))
 
     def events(self) -> list[str]:
         """The types of the audit lines, in order; every line must hang on the one before."""
@@ -213,12 +238,9 @@ class Till:
 
     def books(self, payment: int = 5) -> dict[str, Any]:
         """What the database says of a payment's refunds, short: status and Stripe's id of the rows of ours, and refund_amount."""
-        refunds = self.backend.rows(
-            "SELECT status, coalesce(stripe_refund_id, '') FROM payments_refund WHERE payment_id = %s AND id > 1000 ORDER BY id", payment
-        )
-        transactions = self.backend.rows(
-            "SELECT status, coalesce(stripe_transaction_id, '') FROM payments_transaction WHERE payment_id = %s AND id > 1000 ORDER BY id", payment
-        )
+        ours = "WHERE payment_id = %s AND id > 1000 ORDER BY id"
+        refunds = self.backend.rows(f"SELECT status, coalesce(stripe_refund_id, '') FROM payments_refund {ours}", payment)
+        transactions = self.backend.rows(f"SELECT status, coalesce(stripe_transaction_id, '') FROM payments_transaction {ours}", payment)
         [(booked, status)] = self.backend.rows("SELECT coalesce(refund_amount, 0), status FROM payments_payment WHERE id = %s", payment)
         return {"refunds": refunds, "transactions": transactions, "booked": booked, "payment": status}
 
@@ -241,13 +263,3 @@ def open_till(backend: Backend, stripe: Stripe, folder: Path, **options: Any) ->
 def sentences(error: EcloudPayError) -> tuple[str, str, str]:
     """What happened, what is true now, what to do."""
     return error.what, error.now, error.to_do
-
-
-def form(seen: Seen) -> str:
-    """The bytes that were sent."""
-    return seen.body
-
-
-def dumped(value: Any) -> str:
-    """JSON in one order of keys, to compare documents whole."""
-    return json.dumps(value, sort_keys=True)

@@ -18,7 +18,7 @@ from ecloud_pay.actions.resume import resumed
 from ecloud_pay.actions.sending import Sender
 from ecloud_pay.domain.at_stripe import RefundState
 from ecloud_pay.domain.batch import BadLine, Due, Entry, Item, Result
-from ecloud_pay.domain.errors import Busy, CannotWrite, EcloudPayError, NotConfigured, NotFound, Unavailable
+from ecloud_pay.domain.errors import CannotWrite, EcloudPayError, NotConfigured, NotFound, Refused, Unavailable
 from ecloud_pay.domain.money import Money, NotMoney
 from ecloud_pay.domain.preview import Wish
 from ecloud_pay.domain.refund import Ending, Intent, Line
@@ -86,7 +86,7 @@ def _named(entries: Sequence[Entry], rules: Rules) -> tuple[list[tuple[Entry, in
         except (NotConfigured, Unavailable):
             raise
         except EcloudPayError as error:
-            bad.append(BadLine(entry.place, " ".join(filter(None, (error.what, error.to_do)))))
+            bad.append(BadLine(entry.place, _problem(error)))
     return named, bad
 
 
@@ -111,7 +111,7 @@ def _planned(
         except (NotConfigured, Unavailable):
             raise
         except EcloudPayError as error:
-            bad.append(BadLine(entry.place, error.what))
+            bad.append(BadLine(entry.place, _problem(error)))
         tick()
     return items, bad
 
@@ -121,11 +121,10 @@ def _item(entry: Entry, standing: Standing, line: Line, rules: Rules) -> Item:
     try:
         amount = Money.of(entry.amount, (payment.currency or "").lower())
     except NotMoney as error:
-        raise NotFound(f"payment #{payment.id}: {error}") from error
-    before = next(
-        (one for one in reversed(standing.intents) if one.order.line == line and one.order.amount == amount),
-        None,
-    )
+        raise Refused(f"payment #{payment.id}: {error}") from error
+    if entry.currency not in (None, amount.currency):
+        raise Refused(f"payment #{payment.id} is in {amount.currency.upper()}, not in {str(entry.currency).upper()}")
+    before = _newest(standing.intents, line, amount)
     wish = replace(
         rules.wish,
         key=str(uuid.uuid4()),
@@ -135,10 +134,10 @@ def _item(entry: Entry, standing: Standing, line: Line, rules: Rules) -> Item:
         note=entry.note,
         line=line,
     )
-    return Item(entry, payment.id, amount, wish, _due(before, rules), before)
+    return Item(entry, payment.id, amount, wish, _due(before, retries_failed=rules.retries_failed), before)
 
 
-def _due(before: Intent | None, rules: Rules) -> Due:
+def _due(before: Intent | None, *, retries_failed: bool) -> Due:
     if before is None:
         return Due.REFUND
     if before.settlement is None:
@@ -146,7 +145,7 @@ def _due(before: Intent | None, rules: Rules) -> Due:
     if before.settlement.state is not RefundState.FAILED:
         return Due.DONE
     # What was certainly never sent has not failed: it was not tried.
-    return Due.REFUND if rules.retries_failed or before.settlement.ending is Ending.NOT_SENT else Due.FAILED
+    return Due.REFUND if retries_failed or before.settlement.ending is Ending.NOT_SENT else Due.FAILED
 
 
 def _is_unfinished(standing: Standing, batch: str) -> bool:
@@ -161,9 +160,12 @@ def _fits(item: Item, earlier: Sequence[Item], desk: Desk) -> None:
         if one.due is Due.REFUND:
             together = together + one.amount
             if one.amount == item.amount and not item.wish.may_repeat:
-                raise Busy(f"it is the same refund as line {one.entry.place}; if both are meant, add --allow-duplicate")
+                raise Refused(
+                    f"it repeats line {one.entry.place}: the same payment and amount", to_do="If both are meant, add --allow-duplicate."
+                )
     if found.refunded.remainder(found.captured) < together:
-        raise Busy(f"with the lines before it, {together} is more than what is left to refund of payment #{item.payment_id}")
+        left = found.refunded.remainder(found.captured)
+        raise Refused(f"with the lines before it, {together} is more than what is left to refund of payment #{item.payment_id}, {left}")
 
 
 def _carried(item: Item, desk: Desk, sender: Sender, halted: list[EcloudPayError], tick: Callable[[], None]) -> Result:
@@ -177,7 +179,7 @@ def _carried(item: Item, desk: Desk, sender: Sender, halted: list[EcloudPayError
     except EcloudPayError as error:
         if isinstance(error, NotConfigured | CannotWrite):
             halted.append(error)
-        return Result(item, _again(item, desk), error)
+        return _as_it_stands(item, desk, error)
     finally:
         tick()
 
@@ -188,14 +190,34 @@ def _sent(item: Item, desk: Desk, sender: Sender) -> Intent:
     return carry_out(preview(desk, item.payment_id, item.wish), sender)
 
 
-def _again(item: Item, desk: Desk) -> Intent | None:
-    """The line's intent as the database has it, where it can be asked: an audit line that failed does not undo a refund."""
+def _as_it_stands(item: Item, desk: Desk, error: EcloudPayError) -> Result:
+    """The line as the database has it, where it can be asked: an audit line that failed does not undo a refund, and another run of the
+    same file may have been quicker."""
+    is_resumed = item.due is Due.RESUME and item.before is not None
     try:
         standing = desk.ledger.read(item.payment_id)
     except EcloudPayError:
-        return item.before
-    key = item.before.order.key if item.due is Due.RESUME and item.before else item.wish.key
-    return next((intent for intent in standing.intents if intent.order.key == key), None) if standing else None
+        return Result(item, item.before if is_resumed else None, error)
+    intents = standing.intents if standing else ()
+    key = item.before.order.key if is_resumed and item.before else item.wish.key
+    ours = next((intent for intent in intents if intent.order.key == key), None)
+    if (
+        ours is None
+        and (made := _newest(intents, item.wish.line, item.amount)) is not None
+        and _due(made, retries_failed=False) is Due.DONE
+    ):
+        return Result(replace(item, due=Due.DONE, before=made), made)
+    return Result(item, ours, error)
+
+
+def _newest(intents: Sequence[Intent], line: Line | None, amount: Money) -> Intent | None:
+    """The newest refund that was made of a line."""
+    return next((one for one in reversed(intents) if one.order.line == line and one.order.amount == amount), None)
+
+
+def _problem(error: EcloudPayError) -> str:
+    """What is wrong with a line, and what to do about it."""
+    return f"{error.what.removesuffix('.')}. {error.to_do}" if error.to_do else error.what
 
 
 def _at_once(act: Callable[[_In], _Out], things: Iterable[_In]) -> Iterator[_Out]:

@@ -1,5 +1,6 @@
 """Before a refund: everything that can be known without writing. The same rules hold here and again under the lock of the payment."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from ecloud_pay.actions.desk import Desk
@@ -50,6 +51,7 @@ def accept(found: Preview, standing: Standing) -> None:
     _nothing_is_unsettled(standing)
     if found.order.request_row is not None:
         _is_still_a_request(found.order, standing)
+    _line_is_not_made(found.order, standing)
     if _refunded(standing, found.theirs) != found.refunded:
         raise Busy(
             f"payment #{found.payment.id} was changed by somebody else since it was shown",
@@ -116,19 +118,35 @@ def _stripe_allows_it(payment: Payment, theirs: PaymentAtStripe, wish: Wish) -> 
                 now=_NOTHING,
                 to_do="Answer the dispute in Stripe's Dashboard.",
             )
-    _is_chosen("transfer", "reverse-transfer", theirs.has_transfer, wish.reverse_transfer, payment, wish)
-    _is_chosen("application fee", "refund-application-fee", theirs.has_application_fee, wish.refund_application_fee, payment, wish)
+    _is_chosen(_TRANSFER, theirs.has_transfer, wish.reverse_transfer, payment, wish)
+    _is_chosen(_APPLICATION_FEE, theirs.has_application_fee, wish.refund_application_fee, payment, wish)
 
 
-def _is_chosen(what: str, option: str, is_there: bool, choice: bool | None, payment: Payment, wish: Wish) -> None:
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Something about a connected account that only a person can decide: what it is, the option, and what yes and no mean."""
+
+    what: str
+    noun: str
+    option: str
+    yes: str
+    no: str
+
+
+_TRANSFER = _Choice("a transfer to a connected account", "transfer", "reverse-transfer", "take its share back", "leave it there")
+_APPLICATION_FEE = _Choice("an application fee", "application fee", "refund-application-fee", "give its share back", "keep it")
+
+
+def _is_chosen(about: _Choice, is_there: bool, choice: bool | None, payment: Payment, wish: Wish) -> None:
     if is_there and choice is None:
         raise Refused(
-            f"payment #{payment.id} has a {what} to a connected account, so somebody must decide what becomes of it",
+            f"payment #{payment.id} has {about.what}, so somebody must decide what becomes of it",
             now=_NOTHING,
-            to_do=f"Add --{option} (take its share back) or --no-{option} (leave it there).",
+            to_do=f"Add --{about.option} ({about.yes}) or --no-{about.option} ({about.no}).",
         )
     if choice is not None and not is_there and wish.line is None:  # of a batch it is said for the lines that it concerns
-        raise Refused(f"payment #{payment.id} has no {what}, so --{option} says nothing about it", now=_NOTHING, to_do="Leave it out.")
+        typed = f"--{about.option}" if choice else f"--no-{about.option}"
+        raise Refused(f"payment #{payment.id} has no {about.noun}, so {typed} says nothing about it", now=_NOTHING, to_do="Leave it out.")
 
 
 def _refunded(standing: Standing, theirs: PaymentAtStripe) -> Refunded:
@@ -175,12 +193,14 @@ def _books_agree_on_the_refunds(found: Preview) -> None:
 
 def _may_be_made(found: Preview, standing: Standing) -> None:
     """The rules about the amount."""
+    _line_is_not_made(found.order, standing)
     amount, remainder = found.order.amount, found.refunded.remainder(found.captured)
     if not remainder:
         raise Refused(f"nothing is left to refund of payment #{found.payment.id}: {found.captured} came back already", now=_NOTHING)
+    if amount <= Money(0, amount.currency):
+        raise Refused(f"{amount} is nothing to refund of payment #{found.payment.id}", now=_NOTHING)
     if remainder < amount:
         raise Refused(f"{amount} is more than what is left to refund of payment #{found.payment.id}, {remainder}", now=_NOTHING)
-    _line_is_not_made(found.order, standing)
     if found.wish.may_repeat:
         return
     if twin := _twin(found, standing):

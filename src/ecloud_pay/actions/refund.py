@@ -12,7 +12,7 @@ from ecloud_pay.actions.events import ended
 from ecloud_pay.actions.preflight import accept
 from ecloud_pay.actions.sending import Open, Sender
 from ecloud_pay.domain.at_stripe import RefundState
-from ecloud_pay.domain.errors import CannotWrite, EcloudPayError, OutcomeUnknown, Refused, Unavailable
+from ecloud_pay.domain.errors import Busy, CannotWrite, EcloudPayError, OutcomeUnknown, Refused, Unavailable
 from ecloud_pay.domain.payment import Payment
 from ecloud_pay.domain.preview import Preview, Wish
 from ecloud_pay.domain.refund import Ending, Intent, Settlement
@@ -32,10 +32,10 @@ def carry_out(found: Preview, sender: Sender) -> Intent:
 
 def finish(intent: Intent, payment: Payment, sender: Sender) -> Intent:
     """Send an open intent and settle it."""
-    ending = sender.send(intent, payment)
+    ending, sent = sender.send(intent, payment)
     if isinstance(ending, Open):
-        raise _left_open(intent, ending)
-    return settle(intent, ending, payment, sender)
+        raise _left_open(sent, ending)
+    return settle(sent, ending, payment, sender)
 
 
 def earlier(ledger: Ledger, payment_id: int, wish: Wish) -> Intent | None:
@@ -64,6 +64,10 @@ def settle(intent: Intent, settlement: Settlement, payment: Payment, sender: Sen
     """Write down how it ended: the rows, then the audit line."""
     try:
         settled = sender.ledger.settle(intent, settlement)
+    except Busy as error:
+        if settlement.refund is not None:
+            raise _untold(intent, settlement, error) from error
+        raise _left_open(intent, Open(error.what)) from error
     except EcloudPayError as error:
         raise _untold(intent, settlement, error) from error
     write_audit_line(settled, payment, sender)
@@ -89,7 +93,7 @@ def write_audit_line(settled: Intent, payment: Payment, sender: Sender, *, is_la
             to_do="When the file can be written again: ecloud-pay refund --resume",
         ) from error
     except EcloudPayError:
-        write(settled)  # the line matters; that it is there, a later resume notes in the row
+        write(settled)  # the line matters: without its mark in the row, a later resume writes it once more, as late
 
 
 def told(settled: Intent) -> str:
@@ -138,9 +142,10 @@ def _left_open(intent: Intent, left: Open) -> OutcomeUnknown:
 
 def _untold(intent: Intent, settlement: Settlement, error: EcloudPayError) -> OutcomeUnknown:
     order = intent.order
-    what = f"Stripe has the refund {settlement.refund.id} of {order.amount}" if settlement.refund else f"the refund of {order.amount} ended"
+    whose = f"of {order.amount} of payment #{order.payment_id}"
+    what = f"Stripe has the refund {settlement.refund.id} {whose}" if settlement.refund else f"the refund {whose} ended"
     return OutcomeUnknown(
-        f"{what} of payment #{order.payment_id}, and the database could not be told: {error.what}",
+        f"{what}, and the database could not be told: {error.what}",
         now="Money has moved." if settlement.refund else "No money moved.",
         to_do=f"Do not repeat it. When the database is back: ecloud-pay refund --resume {order.payment_id}",
     )

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from ecloud_pay.actions.refund import finish, settle, told, trouble, write_audit_line
 from ecloud_pay.actions.sending import Sender, match
-from ecloud_pay.domain.at_stripe import RefundAtStripe
+from ecloud_pay.domain.at_stripe import RefundAtStripe, RefundState
 from ecloud_pay.domain.errors import Busy, EcloudPayError, NotFound, OutcomeUnknown, Refused
 from ecloud_pay.domain.payment import Payment
 from ecloud_pay.domain.refund import ABANDON_AFTER, KEY_GOOD_FOR, Ending, Intent, Settlement
-from ecloud_pay.ports import Ledger, Standing
+from ecloud_pay.ports import Ledger, Standing, Unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,21 @@ class Reading:
     rivals: tuple[RefundAtStripe, ...]
 
 
-def resume(sender: Sender, account: str | None, payment_id: int | None = None) -> Iterator[Resumed]:
-    """Every unsettled intent (of one payment, where one is named), one after the other; and the audit lines that are missing."""
-    for intent in sender.ledger.unaudited():
-        if payment_id in (None, intent.order.payment_id):
+def resume(unfinished: Unfinished, sender: Sender, account: str | None) -> Iterator[Resumed]:
+    """Every unsettled intent, one after the other; then the audit lines that are missing. No error of one stops the others."""
+    for intent in unfinished.unsettled:
+        if sender.patience.is_stop_asked:
+            return
+        try:
+            settled = resumed(intent, sender, account)
+            yield Resumed(settled, trouble(settled))
+        except EcloudPayError as error:
+            yield Resumed(intent, error)
+    for intent in unfinished.unaudited:
+        try:
             write_audit_line(intent, _standing(sender, intent).file.payment, sender, is_late=True)
-    for intent in sender.ledger.unsettled():
-        if payment_id in (None, intent.order.payment_id) and not sender.patience.is_stop_asked:
-            try:
-                settled = resumed(intent, sender, account)
-                yield Resumed(settled, trouble(settled))
-            except EcloudPayError as error:
-                yield Resumed(intent, error)
+        except EcloudPayError as error:
+            yield Resumed(intent, error)
 
 
 def would(intent: Intent, sender: Sender, account: str | None) -> str:
@@ -75,12 +78,15 @@ def send_anyway(intent: Intent, sender: Sender, account: str | None) -> Intent:
 
 
 def adopt(intent: Intent, refund_id: str, sender: Sender, account: str | None) -> Intent:
-    """Take a refund that Stripe holds as this one. Refused where it cannot be: another payment, amount, or already somebody's."""
+    """Take a refund that Stripe holds as this one. Refused where it cannot be: another payment, amount, already somebody's, or Stripe
+    has the one that bears the intent's own key."""
     _is_of_this_account(intent, sender, account)
     standing = _standing(sender, intent)
     refund = sender.gateway.refund(refund_id)
+    mine = read(intent, sender).mine
     order = intent.order
-    owner = next((row for row in standing.file.refunds if row.stripe_refund_id == refund.id), None)
+    owner = next((one for one in standing.file.refunds if one.stripe_refund_id == refund.id), None)
+    row = next((one for one in standing.file.refunds if one.id == intent.refund_id), None)
     problem = ""
     if refund.payment_intent != order.payment_intent:
         problem = f"belongs to {refund.payment_intent or 'no PaymentIntent'}, not to {order.payment_intent}"
@@ -90,6 +96,10 @@ def adopt(intent: Intent, refund_id: str, sender: Sender, account: str | None) -
         problem = "bears the key of another refund of ours"
     elif owner is not None:
         problem = f"is recorded as refund #{owner.id} already"
+    elif mine is not None and mine.id != refund.id:
+        problem = f"was made elsewhere, and Stripe has this one as {mine.id}"
+    elif row is None or row.status != RefundState.PENDING:
+        problem = f"comes too late: refund #{intent.refund_id} is {row.status if row else 'gone'} here already"
     elif refund.state is None:
         problem = f"has the status {refund.status!r}, which is not known here"
     if problem:

@@ -40,24 +40,24 @@ class Sender:
     audit: AuditTrail
     patience: Patience
 
-    def send(self, intent: Intent, payment: Payment) -> Settlement | Open:
-        """How the intent ends. Raises nothing that Stripe could cause."""
+    def send(self, intent: Intent, payment: Payment) -> tuple[Settlement | Open, Intent]:
+        """How the intent ends, and the intent as this run last recorded it. Raises nothing that Stripe could cause."""
         may_have_arrived = intent.was_sent
         tries: Counter[Cause] = Counter()
         while True:
+            attempts = intent.attempts
             try:
                 answer, intent = self._attempt(intent, payment)
             except EcloudPayError as error:  # the database's: an attempt that cannot be recorded is not made
-                return Open(error.what, may_have_arrived)
-            if isinstance(answer, Accepted) and answer.refund.state is not None:
-                return Settlement(Ending.ACCEPTED, answer.refund, is_replay=answer.is_replay, request_id=answer.request_id)
+                return Open(error.what, may_have_arrived), intent
             if isinstance(answer, Accepted):
-                return Open(f"Stripe answered with {answer.refund.id}, whose status {answer.refund.status!r} is not known here")
-            may_have_arrived |= isinstance(answer, Unknown)
+                return _accepted(answer), intent
+            # More attempts than ours: another run has sent it in between, and nobody here knows what came of that.
+            may_have_arrived |= isinstance(answer, Unknown) or intent.attempts > attempts + 1
             if isinstance(answer, Declined):
-                return self._declined(intent, answer)
+                return self._declined(intent, answer), intent
             if not self._goes_on(answer.cause, tries):
-                return self._given_up(intent, answer, may_have_arrived)
+                return self._given_up(intent, answer, may_have_arrived), intent
             tries[answer.cause] += 1
 
     def _attempt(self, intent: Intent, payment: Payment) -> tuple[Answer, Intent]:
@@ -72,13 +72,14 @@ class Sender:
                 return NotSent(
                     Cause.HELD_BACK, "it may not be sent any more: it has ended meanwhile, or its key is older than 23 h"
                 ), intent
-            self.audit.append(sent(marked, payment))
+            intent = marked
+            self.audit.append(sent(intent, payment))
         except CannotWrite as error:
             return NotSent(Cause.HELD_BACK, error.what), intent
         if self.patience.elapsed_s() - began_s > SEND_WITHIN_S:
             slept = f"more than {SEND_WITHIN_S:.0f} s passed before it could be sent; the machine may have slept"
-            return NotSent(Cause.HELD_BACK, slept), marked
-        return self.gateway.send(marked), marked
+            return NotSent(Cause.HELD_BACK, slept), intent
+        return self.gateway.send(intent), intent
 
     def _goes_on(self, cause: Cause, tries: "Counter[Cause]") -> bool:
         """Let the rule's pause pass before the same key is sent again; False where it is not to be."""
@@ -121,6 +122,12 @@ class Sender:
         if found.state is None:
             return Open(f"Stripe has {found.id}, whose status {found.status!r} is not known here")
         return Settlement(Ending.ACCEPTED, found, is_adopted=True)
+
+
+def _accepted(answer: Accepted) -> Settlement | Open:
+    if answer.refund.state is None:
+        return Open(f"Stripe answered with {answer.refund.id}, whose status {answer.refund.status!r} is not known here")
+    return Settlement(Ending.ACCEPTED, answer.refund, is_replay=answer.is_replay, request_id=answer.request_id)
 
 
 def match(intent: Intent, refunds: tuple[RefundAtStripe, ...]) -> RefundAtStripe | None:

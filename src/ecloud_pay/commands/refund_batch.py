@@ -1,5 +1,6 @@
 """`refund --from FILE.csv`: read whole → planned whole → shown with its totals → consented to → carried out → a line's result each."""
 
+import os
 from collections.abc import Sequence
 
 from ecloud_pay.actions.batch import Plan, Rules, plan, run
@@ -12,10 +13,11 @@ from ecloud_pay.commands.refund_file import read_entries
 from ecloud_pay.commands.refund_making import said, unless_stopped
 from ecloud_pay.commands.refund_options import MOST_LINES, MOST_LINES_EVER, Typed, make_wish, plain_name
 from ecloud_pay.domain.batch import DEFAULT_BATCH, BadLine, Due, Entry, Item, Result, of_due, totals
-from ecloud_pay.domain.errors import OutcomeUnknown, PartlyDone, Refused, UsageError
+from ecloud_pay.domain.errors import CannotWrite, OutcomeUnknown, PartlyDone, Refused, UsageError
 from ecloud_pay.domain.refund import RefundReason
 from ecloud_pay.rendering import machine
 from ecloud_pay.rendering.progress import CopyProgress
+from ecloud_pay.rendering.screen import ClosedPipe
 from ecloud_pay.signals import MoneyInFlight
 from ecloud_pay.wiring import Wiring
 
@@ -25,8 +27,7 @@ def run_batch(wiring: Wiring, typed: Typed) -> None:
     batch = plain_name(typed.batch.batch, "--batch") or DEFAULT_BATCH
     at_most = count(typed.batch.max_count or str(MOST_LINES), "--max-count", MOST_LINES_EVER)
     check_cap(typed.consent.max_total, ())
-    if typed.batch.output is not None:
-        output_path(typed.batch.output, "csv", {".json": "json"})
+    _check_output(wiring, typed)
     assert typed.batch.from_ is not None  # or this would be another way
     entries, bad = read_entries(typed.batch.from_)
     if bad:
@@ -41,11 +42,25 @@ def run_batch(wiring: Wiring, typed: Typed) -> None:
             _run_planned(wiring, typed, open_desk, _planned(wiring, open_desk, entries, rules), batch)
 
 
+def _check_output(wiring: Wiring, typed: Typed) -> None:
+    """Whether the result file can be written is found out before anybody is asked anything."""
+    if typed.batch.output is None:
+        if typed.batch.force:
+            raise UsageError("--force says nothing without -o FILE")
+        return
+    output_path(typed.batch.output, "csv", {".json": "json"})
+    if os.path.realpath(typed.batch.output) == os.path.realpath(typed.batch.from_ or ""):
+        raise UsageError("-o: that is the file with the refunds; name another one for their results")
+    if not typed.consent.dry_run:
+        with wiring.target(typed.batch.output, force=typed.batch.force):
+            pass
+
+
 def _planned(wiring: Wiring, open_desk: Desk, entries: Sequence[Entry], rules: Rules) -> tuple[Item, ...]:
     with CopyProgress(wiring.screen, len(entries), noun="lines looked at") as progress:
         found: Plan = plan(entries, open_desk, rules, lambda: progress.add(0, 1))
     if found.bad:
-        raise Refused(_told_bad(wiring, found.bad, len(entries)), now="Nothing was sent: a batch is refunded whole or not at all.")
+        raise Refused(_told_bad(wiring, found.bad, len(entries)), now="Nothing was sent: no refund is begun while a line is wrong.")
     return found.items
 
 
@@ -58,22 +73,35 @@ def _run_planned(wiring: Wiring, typed: Typed, open_desk: Desk, items: tuple[Ite
         return
     if moving:
         _agree(wiring, typed, open_desk, items, batch)
-    if typed.batch.output is not None:
-        with wiring.target(typed.batch.output, force=typed.batch.force):
-            pass  # whether it can be written is found out before the first cent moves
     with wiring.money_in_flight() as patience:
         results = _run(wiring, open_desk, items, patience)
-        _print_results(wiring, typed, results, batch)
-        if any(result.status == "unknown" for result in results):
-            raise _unknown(results)
-        patience.raise_if_stopped()
-    failed = [result for result in results if not result.is_done]
-    if failed:
+        try:
+            _print_results(wiring, typed, results, batch)
+        except (CannotWrite, ClosedPipe) as error:
+            if not any(result.is_unknown for result in results):
+                raise
+            wiring.screen.complain(str(error) or "stdout was closed")
+            raise _unknown(results) from error
+        _end(wiring, results, patience)
+
+
+def _end(wiring: Wiring, results: Sequence[Result], patience: MoneyInFlight) -> None:
+    """Raises whatever the run ends with, the worst first."""
+    if any(result.is_unknown for result in results):
+        raise _unknown(results)
+    if any(result.is_left for result in results):
+        patience.raise_if_stopped("what was begun has ended and is recorded; run the same file again for the rest")
+    elif patience.is_stop_asked:
+        wiring.screen.note("You asked to stop while money was in flight; nothing was left to stop.")
+    done = sum(result.is_done for result in results)
+    if done < len(results):
         raise PartlyDone(
-            f"{len(failed)} of {len(results)} lines were not refunded",
-            now=f"The other {len(results) - len(failed)} are.",
-            to_do="Mend what is wrong and run the file again; what failed is tried again only with --retry-failed.",
+            f"{len(results) - done} of {len(results)} lines were not refunded",
+            now=f"Refunded, now or before: {done}." if done else "No money moved.",
+            to_do="Mend what is wrong and run the file again. What Stripe refused is tried again only with --retry-failed.",
         )
+    if lost := next((result.error for result in results if isinstance(result.error, CannotWrite)), None):
+        raise lost
 
 
 def _run(wiring: Wiring, open_desk: Desk, items: Sequence[Item], patience: MoneyInFlight) -> list[Result]:
@@ -84,11 +112,11 @@ def _run(wiring: Wiring, open_desk: Desk, items: Sequence[Item], patience: Money
 
 
 def _unknown(results: Sequence[Result]) -> OutcomeUnknown:
-    unknown = sum(result.status == "unknown" for result in results)
+    unknown = sum(result.is_unknown for result in results)
     return OutcomeUnknown(
-        f"of {unknown} of {len(results)} lines nobody knows yet how they ended",
+        f"nobody knows yet how {unknown} of {len(results)} lines ended",
         now="They are recorded as unsettled; money may have moved.",
-        to_do="To settle them: ecloud-pay refund --resume, or run the same file again.",
+        to_do="Do not refund them in another way. To settle them: run the same file again, or ecloud-pay refund --resume",
     )
 
 
@@ -132,11 +160,13 @@ def _print_results(wiring: Wiring, typed: Typed, results: Sequence[Result], batc
 
     told = summary(results, wiring.look)
     with said(wiring, told, "Run the same file again: it repeats nothing and prints what became of each line."):
-        if typed.batch.output is not None:
-            records = [result_document(result) for result in results]
-            wiring.write_text(typed.batch.output, machine.csv_text(records, RESULT_FIELDS), force=typed.batch.force)
-        if typed.json:
-            wiring.screen.data(machine.json_text(batch_document(results, batch)))
-        else:
-            wiring.screen.show(result_lines(results, wiring.look))
+        try:
+            if typed.json:
+                wiring.screen.data(machine.json_text(batch_document(results, batch)))
+            else:
+                wiring.screen.show(result_lines(results, wiring.look))
+        finally:  # the file is kept even where nobody reads stdout
+            if typed.batch.output is not None:
+                records = [result_document(result) for result in results]
+                wiring.write_text(typed.batch.output, machine.csv_text(records, RESULT_FIELDS), force=typed.batch.force)
     wiring.screen.note(told)

@@ -3,7 +3,7 @@
 import csv
 import io
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ecloud_pay.commands import parsing
 from ecloud_pay.commands.refund_options import MOST_LINES_EVER, note, positive, reason
@@ -17,22 +17,25 @@ LARGEST_BYTES = 10_000_000
 
 def read_entries(path: str) -> tuple[list[Entry], list[BadLine]]:
     """The lines of the file (`-`: of stdin), those that make sense and those that do not. UsageError where it is no such file."""
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    entries: list[Entry] = []
+    bad: list[BadLine] = []
+    place = 1  # of the line that a record begins in: a quoted cell may hold line breaks
     try:
-        _check_header(reader.fieldnames or ())
-        entries: list[Entry] = []
-        bad: list[BadLine] = []
-        for row in reader:
-            if not any(isinstance(value, str) and value.strip() for value in row.values()):
-                continue
-            try:
-                entries.append(_entry(reader.line_num, row))
-            except UsageError as error:
-                bad.append(BadLine(reader.line_num, error.what))
+        names = next(reader, [])
+        _check_header(names)
+        place = reader.line_num + 1
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                try:
+                    entries.append(_entry(place, names, cells))
+                except UsageError as error:
+                    bad.append(BadLine(place, error.what))
             if len(entries) + len(bad) > MOST_LINES_EVER:
-                raise UsageError(f"--from: the file has more than {MOST_LINES_EVER:,} lines")
+                raise UsageError(f"--from: the file has more than {MOST_LINES_EVER:,} lines to refund")
+            place = reader.line_num + 1
     except csv.Error as error:
-        raise UsageError(f"--from: line {reader.line_num} is no CSV: {error}") from error
+        raise UsageError(f"--from: line {place} is no CSV: {error}", to_do="Look at its quotation marks.") from error
     if not entries and not bad:
         raise UsageError("--from: the file has no line to refund")
     return entries, bad
@@ -40,6 +43,8 @@ def read_entries(path: str) -> tuple[list[Entry], list[BadLine]]:
 
 def _text(path: str) -> str:
     try:
+        if path == "-" and sys.stdin is None:
+            raise ValueError("stdin is closed")
         if path == "-":
             raw = sys.stdin.buffer.read(LARGEST_BYTES + 1)
         else:
@@ -65,10 +70,10 @@ def _check_header(names: Sequence[str]) -> None:
         )
 
 
-def _entry(place: int, row: Mapping[str | None, str | list[str] | None]) -> Entry:
-    if None in row:
+def _entry(place: int, names: Sequence[str], written: Sequence[str]) -> Entry:
+    if len(written) > len(names):
         raise UsageError("it has more cells than the first line")
-    cells = {name: (value or "").strip() for name, value in row.items() if isinstance(value, str) or value is None}
+    cells = dict.fromkeys(names, "") | {name: cell.strip() for name, cell in zip(names, written, strict=False)}
     if not cells["ref"]:
         raise UsageError("it names no payment in ref")
     parsing.reference(cells["ref"])

@@ -13,7 +13,7 @@ from ecloud_pay.commands.refund_confirming import ask_consent, ask_whether, cons
 from ecloud_pay.commands.refund_counter import desk, operator, payment_meant
 from ecloud_pay.commands.refund_making import print_settled, said, unless_stopped
 from ecloud_pay.commands.refund_options import Typed, Way
-from ecloud_pay.domain.errors import EcloudPayError, OutcomeUnknown, Unavailable
+from ecloud_pay.domain.errors import CannotWrite, EcloudPayError, OutcomeUnknown, Unavailable
 from ecloud_pay.domain.refund import Intent
 from ecloud_pay.ports import Ledger
 from ecloud_pay.rendering import machine
@@ -37,9 +37,9 @@ def see_to(wiring: Wiring, typed: Typed) -> None:
 
 def _pending(wiring: Wiring, typed: Typed, ledger: Ledger) -> None:
     only = payment_meant(ledger, typed.ref) if typed.ref else None
-    unsettled = [intent for intent in ledger.unsettled() if only in (None, intent.order.payment_id)]
+    unfinished = ledger.unfinished().of(only)
     rows = [row for row in ledger.pending() if only in (None, row.payment.id)]
-    told = _would(wiring, ledger, unsettled)
+    told = _would(wiring, ledger, unfinished.unsettled)
     at_stripe = [row for row in rows if row.refund.stripe_refund_id is not None]
     requests = [row for row in rows if row.refund.stripe_refund_id is None]
     now = datetime.now(UTC)
@@ -51,6 +51,7 @@ def _pending(wiring: Wiring, typed: Typed, ledger: Ledger) -> None:
         from ecloud_pay.rendering.refund_cards import pending_lines
 
         wiring.screen.show(pending_lines(told, at_stripe, requests, now, wiring.look))
+    _raise_first(unfinished.damaged)
 
 
 def _would(wiring: Wiring, ledger: Ledger, unsettled: Sequence[Intent]) -> list[tuple[Intent, str]]:
@@ -68,32 +69,37 @@ def _would(wiring: Wiring, ledger: Ledger, unsettled: Sequence[Intent]) -> list[
 
 def _resume(wiring: Wiring, typed: Typed, ledger: Ledger) -> None:
     only = payment_meant(ledger, typed.ref) if typed.ref else None
-    if not ledger.unsettled() and not ledger.unaudited():
+    unfinished = ledger.unfinished().of(only)
+    if not unfinished.unsettled and not unfinished.unaudited:
         # Nothing to ask Stripe about, so a cron line needs no key on a quiet day.
         _print_resumed(wiring, typed, [], only)
+        _raise_first(unfinished.damaged)
         return
     with desk(wiring, ledger) as open_desk, wiring.money_in_flight() as patience:
         done: list[resuming.Resumed] = []
-        unless_stopped(only, lambda: done.extend(resuming.resume(_sender(wiring, open_desk, patience), open_desk.account, only)))
+        unless_stopped(only, lambda: done.extend(resuming.resume(unfinished, _sender(wiring, open_desk, patience), open_desk.account)))
         _print_resumed(wiring, typed, done, only)
         worst = _worst(done)
         if not isinstance(worst, OutcomeUnknown):
             patience.raise_if_stopped()
-    if worst is not None:
-        raise worst
+    _raise_first([*([] if worst is None else [worst]), *unfinished.damaged])
+
+
+def _raise_first(errors: Sequence[EcloudPayError]) -> None:
+    for error in errors:
+        raise error
 
 
 def _worst(done: Sequence[resuming.Resumed]) -> EcloudPayError | None:
     """The error to end with: that something is unknown counts more than that something was not sent."""
-    found = list(filter(None, map(_trouble, done)))
-    kinds = (OutcomeUnknown, Unavailable, EcloudPayError)
-    return next((error for kind in kinds for error in found if isinstance(error, kind)), None)
+    found = filter(None, map(_trouble, done))
+    return min(found, key=lambda error: (not isinstance(error, OutcomeUnknown), not isinstance(error, Unavailable)), default=None)
 
 
 def _trouble(resumed: resuming.Resumed) -> EcloudPayError | None:
     """What a cron line should hear of: that it is open still, or was not sent. That Stripe said no is an end like any other."""
     is_open = not resumed.intent.is_settled
-    return resumed.error if is_open or isinstance(resumed.error, Unavailable) else None
+    return resumed.error if is_open or isinstance(resumed.error, Unavailable | CannotWrite) else None
 
 
 def _print_resumed(wiring: Wiring, typed: Typed, done: Sequence[resuming.Resumed], only: int | None) -> None:

@@ -175,7 +175,7 @@ class Typed:
             if one.name not in _WAYS and getattr(bundle, one.name) not in (None, False)
         ]
         # Saying no is saying something.
-        return given + [f"--{name}" for name in _SWITCHES if getattr(self.asked, name.replace("-", "_")) is False]
+        return given + [f"--no-{name}" for name in _SWITCHES if getattr(self.asked, name.replace("-", "_")) is False]
 
 
 _WAYS = {
@@ -190,7 +190,7 @@ _WAYS = {
 }
 _SWITCHES = ("reverse-transfer", "refund-application-fee")
 _NEEDS_REF = (Way.MAKE, Way.ADOPT, Way.SEND_ANYWAY, Way.ABANDON)
-_CONNECT = {f"--{name}" for name in _SWITCHES}
+_CONNECT = {f"--{no}{name}" for name in _SWITCHES for no in ("", "no-")}
 _ASKS = {"--yes", "--confirm", "--dry-run"}
 _GUARDS = {"--allow-duplicate", "--accept-drift", "--max-total", "--as"}
 _TAKES: dict[Way, set[str]] = {

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from ecloud_pay.domain.at_stripe import RefundState
-from ecloud_pay.domain.errors import EcloudPayError, OutcomeUnknown
+from ecloud_pay.domain.errors import EcloudPayError, OutcomeUnknown, Unavailable
 from ecloud_pay.domain.money import Money
 from ecloud_pay.domain.preview import Wish
 from ecloud_pay.domain.refund import Ending, Intent, RefundReason
@@ -80,6 +80,8 @@ class Result:
             return settled.ending.value if settled.ending is Ending.NOT_SENT else settled.state.value
         if isinstance(self.error, OutcomeUnknown) or self.intent is not None:
             return "unknown"
+        if isinstance(self.error, Unavailable):
+            return Ending.NOT_SENT.value
         return "refused" if self.error else "not begun"
 
     @property
@@ -93,6 +95,16 @@ class Result:
     def is_done(self) -> bool:
         """Whether Stripe has made the refund, or has it under way."""
         return self.status in (RefundState.COMPLETED, RefundState.PENDING)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nobody knows yet if money moved."""
+        return self.status == "unknown"
+
+    @property
+    def is_left(self) -> bool:
+        """Whether it was certainly not tried, so that the next run begins it."""
+        return self.status in (Ending.NOT_SENT, "not begun")
 
 
 def totals(items: Iterable[Item]) -> list[Money]:

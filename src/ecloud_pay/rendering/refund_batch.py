@@ -43,18 +43,20 @@ def result_lines(results: Sequence[Result], look: Look) -> list[Text]:
     for result in results:
         settled = result.intent.settlement if result.intent else None
         told = [settled.stripe_refund_id if settled else None, result.words]
-        head = _row(result.item, "", look)
-        rows.append(Text.assemble(head, status_text(result.status, look), "  ", visible("  ".join(filter(None, told)))))
+        facts = "".join(f"  {visible(fact)}" for fact in told if fact)
+        rows.append(Text.assemble(_row(result.item, "", look), status_text(result.status, look), facts))
     return rows
 
 
 def summary(results: Sequence[Result], look: Look) -> str:
-    """`3 refunded ($75.00 USD), 1 done before, 1 not refunded.`"""
+    """`3 refunded ($75.00 USD), 1 done before, 1 of unknown outcome, 1 not refunded.`"""
     now = [result.item for result in results if result.is_done and result.item.due is not Due.DONE]
     before = sum(result.item.due is Due.DONE for result in results)
-    rest = len(results) - len(now) - before
+    unknown = sum(result.is_unknown for result in results)
+    rest = len(results) - len(now) - before - unknown
     parts = [f"{len(now)} refunded ({_sums(now, look)})" if now else "none refunded"]
     parts += [f"{before} done before"] if before else []
+    parts += [f"{unknown} of unknown outcome"] if unknown else []
     parts += [f"{rest} not refunded"] if rest else []
     return ", ".join(parts) + "."
 
@@ -62,7 +64,7 @@ def summary(results: Sequence[Result], look: Look) -> str:
 def _row(item: Item, told: str, look: Look) -> Text:
     amount = amount_text(item.amount, look.currency, with_code=True)
     return Text.assemble(
-        (f"line {item.entry.place:<5}", theme.LABEL), f"payment #{item.payment_id:<8}", (f"{amount:>16}  ", theme.STRONG), told
+        (f"line {item.entry.place:<4} ", theme.LABEL), f"payment #{item.payment_id:<7} ", (f"{amount:>16}  ", theme.STRONG), told
     )
 
 

@@ -1,21 +1,25 @@
 """The console as a forked child of a warm parent: the whole of it, from its arguments to its exit code, in a hurry."""
 
 import gc
+import io
 import logging
 import os
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, ClassVar
 
 from ecloud_pay import cli
 from ecloud_pay.adapters.postgres import writing
+from ecloud_pay.adapters.postgres.engine import Database
+from ecloud_pay.adapters.postgres.login import parse_login
 from ecloud_pay.adapters.stripe.gateway import Limits, open_gateway
 from ecloud_pay.ports import StripeGateway
 from ecloud_pay.signals import MoneyInFlight, raise_on_signals
@@ -38,8 +42,10 @@ class _Hurried(MoneyInFlight):
         super().wait(seconds * HASTE)
 
 
-class _HastyWiring(Wiring):
-    """The wiring with short pauses; all else is the product's."""
+class HastyWiring(Wiring):
+    """The wiring with short pauses; all else is the product's. The statements that the parent has compiled serve its children."""
+
+    _rehearsed: ClassVar[Database | None] = None
 
     @contextmanager
     def gateway(self) -> Iterator[StripeGateway]:
@@ -53,15 +59,52 @@ class _HastyWiring(Wiring):
     def money_in_flight(self) -> MoneyInFlight:
         return _Hurried()
 
+    def _database(self, url: str, setting: str) -> Database:
+        known = HastyWiring._rehearsed
+        if known is None:
+            HastyWiring._rehearsed = known = super()._database(url, setting)
+        known.login = parse_login(url, setting)
+        return known
+
 
 def warm_up() -> None:
     """Import what a refund needs, once, and make the program hasty."""
     for name in _WARM:
         import_module(name)
-    cli.Wiring = _HastyWiring  # type: ignore[misc]
-    writing.PAUSES_S = tuple(pause_s * 0.02 for pause_s in writing.PAUSES_S)  # type: ignore[assignment]
+    _put(cli, "Wiring", HastyWiring)
+    _put(writing, "PAUSES_S", tuple(pause_s * 0.02 for pause_s in writing.PAUSES_S))
+
+
+def rehearse(environ: Mapping[str, str], payment: int) -> None:
+    """Refund and resume once in this very process, so that its children find everything compiled."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as complaints, _in_environment(environ):
+        for arguments in (
+            ["refund", str(payment), "--amount", "1", "--yes"],
+            ["refund", str(payment), "--dry-run"],
+            ["refund", "--resume"],
+        ):
+            if cli.run(arguments) != 0:
+                raise AssertionError(f"{arguments}: {complaints.getvalue()}")
+    if threading.active_count() > 1:
+        raise AssertionError(f"a process with other threads must not fork: {threading.enumerate()}")
     gc.collect()
     gc.freeze()
+
+
+@contextmanager
+def _in_environment(environ: Mapping[str, str]) -> Iterator[None]:
+    kept = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+
+
+def _put(module: Any, name: str, changed: object) -> None:
+    setattr(module, name, changed)
 
 
 @dataclass(slots=True)
@@ -80,7 +123,8 @@ class Console:
 
     def start(self) -> None:
         """Fork."""
-        self._out, self._err = tempfile.TemporaryFile(dir=_FAST), tempfile.TemporaryFile(dir=_FAST)
+        self._out = tempfile.TemporaryFile(dir=_FAST)  # noqa: SIM115  (open until it has ended)
+        self._err = tempfile.TemporaryFile(dir=_FAST)  # noqa: SIM115
         reading, writing_end = os.pipe()
         out_fd = self._out.fileno()
         opened: list[int] = []
@@ -131,10 +175,8 @@ def _be_console(console: Console, out_fd: int, err_fd: int, end_fd: int) -> None
             console.mutate()
         code = cli.run(list(console.arguments))
         sys.stderr.flush()
-        try:
+        with suppress(OSError):
             sys.stdout.flush()
-        except OSError:
-            pass
     except BaseException:
         traceback.print_exc(file=sys.__stderr__ if sys.stderr is None else sys.stderr)
         sys.stderr.flush()

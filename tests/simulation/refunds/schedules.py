@@ -1,10 +1,9 @@
 """A schedule: one payment, what happens to it and what fails meanwhile. It follows from its seed alone; the parity is the table shape.
 
-    operators (with faults) ─▶ something in between ─▶ resumes (with faults) ─▶ clean resumes ─▶ a day passes ─▶ a person decides
+operators (with faults) ─▶ something in between ─▶ resumes (with faults) ─▶ clean resumes ─▶ a day passes ─▶ a person decides
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -13,8 +12,8 @@ from simulation.refunds.wires import Strike
 from support.backend import SHAPES
 
 # How many requests a refund and a resume that sends make where nothing fails: what a boundary is chosen from.
-REFUND_REQUESTS = 57
-RESUME_REQUESTS = 52
+REFUND_REQUESTS = 80
+RESUME_REQUESTS = 76
 COMMITS = 4  # of a refund that goes through: intent, attempt, settlement, its audit line
 
 
@@ -72,7 +71,14 @@ class Pass:
     hours: float
 
 
-Act = Consoles | Click | Fail | Rotate | Book | Pass
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """A person decides about what is unsettled before any resume has looked at it: adopt (what was clicked), send-anyway, abandon."""
+
+    verdict: str
+
+
+Act = Consoles | Click | Fail | Rotate | Book | Pass | Decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ class Schedule:
     hand_minor: int = 0
     request_minor: int | None = None
     verdict: str = "abandon"
-    tags: tuple[str, ...] = field(default=())
+    exit_code: int | None = None  # what the refund must end with, where that is certain
 
     @property
     def shape(self) -> str:
@@ -98,11 +104,12 @@ class Schedule:
         return SHAPES[self.seed % len(SHAPES)]
 
 
+MOMENTS = ("before", "after", "answered")
 POSTS = "POST /v1/refunds"
 LISTS = "GET /v1/refunds"
 # Errors of Stripe's own that an executed or an unexecuted request may be answered with by whoever stands in between.
-_REFUSAL = '{"error":{"type":"invalid_request_error","message":"No such refund."}}'
-_CLASH = '{"error":{"type":"idempotency_error","message":"Keys for idempotent requests can only be used with the same parameters."}}'
+REFUSAL = '{"error":{"type":"invalid_request_error","message":"No such refund."}}'
+CLASH = '{"error":{"type":"idempotency_error","message":"Keys for idempotent requests can only be used with the same parameters."}}'
 _QUICK: tuple[dict[str, Any], ...] = (
     {"kind": "refuse"},
     {"kind": "reset_before"},
@@ -130,12 +137,15 @@ _QUICK: tuple[dict[str, Any], ...] = (
     {"kind": "decline"},
     {"kind": "decline", "status": 402, "code": "insufficient_funds"},
     {"kind": "odd_status"},
+    {"kind": "odd_status", "word": "failed"},
+    {"kind": "odd_status", "word": "canceled"},
+    {"kind": "odd_status", "word": "requires_action"},
     {"kind": "other_amount"},
     {"kind": "pending"},
-    {"kind": "answer", "body": _REFUSAL, "status": 404, "acted": True},
-    {"kind": "answer", "body": _REFUSAL, "status": 400, "acted": False},
-    {"kind": "answer", "body": _CLASH, "status": 400, "acted": True},
-    {"kind": "answer", "body": _CLASH, "status": 400, "acted": False},
+    {"kind": "answer", "body": REFUSAL, "status": 404, "acted": True},
+    {"kind": "answer", "body": REFUSAL, "status": 400, "acted": False},
+    {"kind": "answer", "body": CLASH, "status": 400, "acted": True},
+    {"kind": "answer", "body": CLASH, "status": 400, "acted": False},
 )
 _SLOW: tuple[dict[str, Any], ...] = (
     {"kind": "late", "seconds": STALL_S},
@@ -157,7 +167,7 @@ def random_schedule(seed: int) -> Schedule:
 class _Dice:
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.random = Random(seed)
+        self.random = Random(f"refund {seed}")  # as a text, so that neighbours have nothing in common
 
     def schedule(self) -> Schedule:
         roll = self.random
@@ -181,8 +191,12 @@ class _Dice:
             return [self._with_faults(Operator("request", "by request", request))]
         request_id = f"r{self.seed}" if roll.random() < 0.15 else None
         first = Operator("make", "first", minor, request_id=request_id)
+        if roll.random() < 0.08:
+            resume = Operator("resume", strikes=(Strike("hold", "connect", 1, until=roll.choice(["COMMIT", POSTS])),))
+            both = self._with_faults(first)
+            return [Consoles((*both.operators, resume), both.faults)]
         if roll.random() < 0.7:
-            acts = [self._with_faults(first)]
+            acts: list[Act] = [self._with_faults(first)]
             return [*acts, Consoles((first,))] if request_id else acts
         other = minor if roll.random() < 0.5 else roll.randrange(1, part)
         second = Operator("make", "second", other, may_repeat=roll.random() < 0.2)
@@ -194,19 +208,18 @@ class _Dice:
     def _with_faults(self, operator: Operator) -> Consoles:
         """One thing goes wrong, or two."""
         roll = self.random
-        systematic = self.seed // 2
-        kind = roll.choices(
-            ["kill", "cut", "commit", "gone", "shut", "stop", "stdout", "stripe", "stripe, then kill", "stripe, then cut"],
-            [34, 8, 8, 4, 4, 4, 4, 26, 4, 4],
-        )[0]
+        number, is_even = self.seed // 4, self.seed // 2 % 2 == 0
+        kinds = ["cut", "commit", "gone", "shut", "stop", "stdout", "stripe", "stripe, then kill", "stripe, then cut"]
+        # Every second one is a kill, at one boundary after the other.
+        kind = "kill" if is_even else roll.choices(kinds, [12, 12, 6, 6, 6, 6, 40, 6, 6])[0]
         strikes: tuple[Strike, ...] = ()
         faults: tuple[dict[str, Any], ...] = ()
         stdout = "kept"
         match kind:
             case "kill":
-                strikes = (Strike("kill", "", 1 + systematic % REFUND_REQUESTS, self._moment()),)
+                strikes = (Strike("kill", "", 1 + number % REFUND_REQUESTS, MOMENTS[number % len(MOMENTS)]),)
             case "cut":
-                strikes = (Strike("cut", "", 1 + systematic % REFUND_REQUESTS, self._moment()),)
+                strikes = (Strike("cut", "", roll.randint(1, REFUND_REQUESTS), self._moment()),)
             case "commit":
                 strikes = (Strike("cut", "COMMIT", roll.randint(1, COMMITS), self._moment()),)
             case "gone":
@@ -214,7 +227,9 @@ class _Dice:
             case "shut":
                 strikes = (Strike("shut", "COMMIT", roll.randint(1, 2), "before"),)
             case "stop":
-                strikes = (Strike(roll.choice(["stop", "stop2"]), "", roll.randint(1, REFUND_REQUESTS), roll.choice(["before", "answered"])),)
+                strikes = (
+                    Strike(roll.choice(["stop", "stop2"]), "", roll.randint(1, REFUND_REQUESTS), roll.choice(["before", "answered"])),
+                )
             case "stdout":
                 stdout = roll.choice(["full", "closed"])
             case "stripe":
@@ -224,13 +239,10 @@ class _Dice:
                 faults = faults[:1]
             case _:
                 faults, strikes = self._stripe()[:1], (Strike("cut", "COMMIT", roll.randint(1, 3), self._moment()),)
-        changed = Operator(
-            operator.way, operator.says, operator.minor, strikes, stdout, operator.request_id, operator.may_repeat
-        )
-        return Consoles((changed,), faults)
+        return Consoles((replace(operator, strikes=strikes, stdout=stdout),), faults)
 
     def _moment(self) -> str:
-        return self.random.choice(["before", "after", "answered"])
+        return self.random.choice(MOMENTS)
 
     def _stripe(self) -> tuple[dict[str, Any], ...]:
         roll = self.random
@@ -245,13 +257,20 @@ class _Dice:
         if way < 0.9:
             return (roll.choice(lost), roll.choice(lost), roll.choice(_QUICK))
         # The list that would tell is not to be had either; the first look at it was before anything was sent.
-        return ({"kind": "500_acted" if roll.random() < 0.5 else "500_not_acted"}, {**roll.choice(_OF_LISTS), "nth": 2, "times": roll.randint(1, 4)})
+        return (
+            {"kind": "500_acted" if roll.random() < 0.5 else "500_not_acted"},
+            {**roll.choice(_OF_LISTS), "nth": 2, "times": roll.randint(1, 4)},
+        )
 
     def _between(self, minor: int, part: int) -> list[Act]:
         roll = self.random
         acts: list[Act] = []
         if roll.random() < 0.12:
             acts.append(Click(minor if roll.random() < 0.7 else roll.randrange(1, part)))
+            if roll.random() < 0.3:
+                acts.append(Decide("adopt"))
+        if roll.random() < 0.06:
+            acts.append(Decide(roll.choice(["send-anyway", "abandon"])))
         if roll.random() < 0.06:
             acts.append(Fail())
         if roll.random() < 0.06:
@@ -282,8 +301,3 @@ class _Dice:
             if roll.random() < 0.15:
                 acts.append(Pass(roll.choice([12.0, 22.0, 23.5])))
         return acts
-
-
-def replayed(names: Sequence[str]) -> str:
-    """How to play these again."""
-    return "\n".join(f"    make simulate SEED={name}" for name in names)

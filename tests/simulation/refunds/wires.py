@@ -3,7 +3,8 @@
     console ──▶ its own port ──▶ whole request ──▶ strike? ──▶ the server
             ◀────────────────◀── whole answer ◀── strike? ◀──
 
-All of it happens in one thread that waits for every line at once: the process forks, so it must have no other.
+All of it happens in one thread that waits for every line at once: the process forks, so it must have no other. Connections to
+PostgreSQL that end idle are kept for the next console, as pgbouncer would: beginning one costs the server more than all that follows.
 """
 
 import contextlib
@@ -19,6 +20,8 @@ from dataclasses import dataclass, field
 
 CHUNK_BYTES = 1 << 18
 LONGEST_RUN_S = 40.0
+HOLD_S = 0.25  # where the other one may be waiting for a lock of this one's
+LONG_HOLD_S = 2.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _IDLE = b"I"  # ReadyForQuery: no transaction is open
 
@@ -32,13 +35,16 @@ class Strike:
     gone       PostgreSQL is out of reach from then on
     shut       Stripe takes no new connections from then on
     stop stop2 SIGTERM once, twice
-    hold       it waits until another console makes its `nth` such request, too, has ended, or some time has passed
+    hold       it waits until each other console has made its `nth` such request, too (or the `until_nth` that begins with
+               `until`), has ended, or some time has passed
     """
 
     kind: str
     match: str = ""
     nth: int = 1
     when: str = "before"
+    until: str | None = None
+    until_nth: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ class Run:
 
     @property
     def unfired(self) -> list[Strike]:
-        """Strikes that did not happen."""
+        """Strikes that did not happen yet."""
         return [strike for strike in self.strikes if strike not in self.fired]
 
     @property
@@ -97,15 +103,17 @@ class Run:
 class Line:
     """One connection of a console and the one behind it."""
 
-    def __init__(self, run: Run, kind: str, client: socket.socket, server: socket.socket) -> None:
+    def __init__(self, run: Run, kind: str, client: socket.socket) -> None:
         self.run = run
         self.kind = kind
         self.client: socket.socket | None = client
-        self.server: socket.socket | None = server
+        self.server: socket.socket | None = None
         self.state = _IDLE
         self.asked: Asked | None = None  # what the server has not answered yet
         self.at_answer: list[Strike] = []
         self.held: tuple[Asked, Strike, float] | None = None
+        self.greeting = b""  # how PostgreSQL answered the start of this connection
+        self.hello = b""
         self._from_client = b""
         self._from_server = b""
         self._has_greeted = False
@@ -179,15 +187,16 @@ class Line:
 
 
 Watch = Callable[[Run, Asked], None]
-Pause = Callable[[Run], None]
+Pool = dict[bytes, list[tuple[socket.socket, bytes]]]  # idle connections to PostgreSQL by how they were begun, and its answer to that
 
 
 class Wires:
     """Serves the doors of consoles until they have ended. `stripe` is where Stripe listens."""
 
-    def __init__(self, postgres: tuple[str, int], stripe: tuple[str, int], watch: Watch) -> None:
+    def __init__(self, postgres: tuple[str, int], stripe: tuple[str, int], pool: Pool, watch: Watch) -> None:
         self._postgres = postgres
         self._stripe = stripe
+        self._pool = pool
         self._watch = watch
         self._selector = selectors.DefaultSelector()
         self._runs: list[Run] = []
@@ -224,13 +233,20 @@ class Wires:
         if kind not in run.doors:
             return
         client, _ = run.doors[kind].accept()
-        server = self._connected(kind)
-        line = Line(run, kind, client, server)
-        for each, end in ((client, "client"), (server, "server")):
-            if each.family != socket.AF_UNIX:
-                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._selector.register(each, selectors.EVENT_READ, (line, end))
+        line = Line(run, kind, client)
+        self._register(line, client, "client")
+        if kind == "http":
+            self._connect(line)
         run.lines.append(line)
+
+    def _register(self, line: Line, sock: socket.socket, end: str) -> None:
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._selector.register(sock, selectors.EVENT_READ, (line, end))
+
+    def _connect(self, line: Line) -> None:
+        line.server = self._connected(line.kind)
+        self._register(line, line.server, "server")
 
     def _connected(self, kind: str) -> socket.socket:
         host, port = self._postgres if kind == "pg" else self._stripe
@@ -263,26 +279,41 @@ class Wires:
     def _ask(self, line: Line, asked: Asked) -> None:
         run = line.run
         if not asked.label:
-            self._send(line.server, asked.raw)
-            return
+            return  # it says good-bye, and hangs up at once
         if line.kind == "http":
             self._watch(run, asked)
         strikes = run.due(asked.label)
         for strike in strikes:
             if strike.kind == "hold":
                 run.fired.append(strike)
-                line.held = (asked, strike, time.monotonic() + 0.25)
+                line.held = (asked, strike, time.monotonic() + (HOLD_S if strike.until is None else LONG_HOLD_S))
                 return
         if any(strike.when == "before" and self._struck(line, strike) for strike in strikes):
             return
-        self._send(line.server, asked.raw)
-        line.asked = asked
+        greeting = self._forward(line, asked)
         line.at_answer = [strike for strike in strikes if strike.when == "answered"]
         for strike in strikes:
             if strike.when == "after":
                 self._struck(line, strike)
+        if greeting:
+            self._answer(line, greeting)
+
+    def _forward(self, line: Line, asked: Asked) -> bytes:
+        """Hand the request on; the answer, where it is known already."""
+        if line.kind == "pg" and line.server is None:
+            line.hello = asked.raw
+            if self._pool.get(asked.raw):
+                line.server, line.greeting = self._pool[asked.raw].pop()
+                self._register(line, line.server, "server")
+                return line.greeting
+            self._connect(line)
+        self._send(line.server, asked.raw)
+        line.asked = asked
+        return b""
 
     def _answer(self, line: Line, whole: bytes) -> None:
+        if line.asked is not None and line.asked.label == "connect":
+            line.greeting = whole
         line.asked = None
         if line.client is None:  # a killed console's: it has been executed, and nobody hears of it
             self._hang_up(line)
@@ -328,16 +359,16 @@ class Wires:
                     continue
                 asked, strike, until = line.held
                 others = [other for other in self._runs if other is not run]
-                if time.monotonic() > until or all(other.code is not None or other.reached(strike.match, strike.nth) for other in others):
+                if time.monotonic() > until or all(other.code is not None or _is_as_far(other, strike) for other in others):
                     line.held = None
-                    self._send(line.server, asked.raw)
-                    line.asked = asked
+                    if greeting := self._forward(line, asked):
+                        self._answer(line, greeting)
 
     def _orphan(self, line: Line) -> None:
         """The console's side is no more. What was handed on already is executed to its end."""
         self._drop(line.client)
         line.client = None
-        if line.asked is None:
+        if line.asked is None or line.kind == "http":  # Stripe goes on with what it has read, whoever listens
             self._hang_up(line)
 
     def _hang_up(self, line: Line, *, is_reset: bool = False) -> None:
@@ -345,7 +376,11 @@ class Wires:
             with contextlib.suppress(OSError):
                 line.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._drop(line.client)
-        self._drop(line.server)
+        if line.server is not None and line.greeting and line.state == _IDLE and line.asked is None:
+            self._selector.unregister(line.server)
+            self._pool.setdefault(line.hello, []).append((line.server, line.greeting))
+        else:
+            self._drop(line.server)
         line.client = line.server = None
         if line in line.run.lines:
             line.run.lines.remove(line)
@@ -375,3 +410,7 @@ class Wires:
         if sock is not None and data:
             with contextlib.suppress(OSError):  # the other end has gone, which its own end of the line will say
                 sock.sendall(data)
+
+
+def _is_as_far(other: Run, strike: Strike) -> bool:
+    return other.reached(strike.match, strike.nth) if strike.until is None else other.reached(strike.until, strike.until_nth)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,14 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import Jsonb
 
 from ecloud_pay.domain.money import exponent
+from simulation.refunds.wires import Pool
 from support.backend import Backend, drop_database
 from support.office import OPERATOR
 from support.standin import Stripe, running_stripe
 
 OURS = "ecloud_pay"
 KEY = "ecloud_pay_key"  # in the metadata of a refund of ours at Stripe
+_VACUUM_EVERY = 200
 _INSTANTS = ("created_at", "first_sent_at", "last_sent_at", "settled_at")
 
 
@@ -55,7 +56,8 @@ class World:
         self.stripe = stripe
         self.folder = folder
         self._sql = connection
-        self._ids = count(1)
+        self._payments = 0
+        self.pool: Pool = {}
         self.postgres = (connection.info.host, connection.info.port)
         host, _, port = stripe.url.removeprefix("http://").partition(":")
         self.stripe_at = (host, int(port))
@@ -69,26 +71,43 @@ class World:
             backend.run("TRUNCATE payments_refund, payments_transaction, payments_payment")
             with running_stripe() as stripe, psycopg.connect(backend.conninfo, autocommit=True) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
-                yield cls(backend, stripe, connection, folder)
+                world = cls(backend, stripe, connection, folder)
+                yield world
+                for idle, _ in (each for kept in world.pool.values() for each in kept):
+                    idle.close()
         finally:
             drop_database(server, backend.conninfo)
 
-    def login(self, port: int) -> str:
-        """How a console reaches the database through its own door."""
-        given = conninfo_to_dict(self.backend.conninfo)
-        return make_conninfo(
-            **{**given, "host": "127.0.0.1", "hostaddr": "", "port": str(port), "sslmode": "disable", "gssencmode": "disable"}
-        )
+    @property
+    def payments(self) -> int:
+        """How many payments there have been, which is the id of the last one."""
+        return self._payments
 
     def environ(self, pg_port: int, stripe_port: int, key: str, audit: Path) -> dict[str, str]:
+        """The settings of a console that reaches both through doors of its own."""
+        given = conninfo_to_dict(self.backend.conninfo)
+        door: dict[str, str | int | None] = {
+            "host": "127.0.0.1",
+            "hostaddr": "",
+            "port": str(pg_port),
+            "sslmode": "disable",
+            "gssencmode": "disable",
+        }
+        return self.environ_without_doors() | {
+            "DATABASE_URL": make_conninfo("", **{**given, **door}),
+            "STRIPE_SECRET_KEY": key,
+            "STRIPE_API_BASE": f"http://127.0.0.1:{stripe_port}",
+            "ECLOUD_PAY_AUDIT_LOG": str(audit),
+        }
+
+    def environ_without_doors(self) -> dict[str, str]:
         """The settings of a console."""
         return {
             "PATH": "/usr/bin:/bin",
-            "DATABASE_URL": self.login(pg_port),
-            "STRIPE_SECRET_KEY": key,
-            "STRIPE_API_BASE": f"http://127.0.0.1:{stripe_port}",
+            "DATABASE_URL": self.backend.conninfo,
+            "STRIPE_SECRET_KEY": self.stripe.key,
+            "STRIPE_API_BASE": self.stripe.url,
             "ECLOUD_PAY_OPERATOR": OPERATOR,
-            "ECLOUD_PAY_AUDIT_LOG": str(audit),
             "ECLOUD_PAY_STATE_DIR": str(self.folder),
             "ECLOUD_PAY_TZ": "UTC",
         }
@@ -103,7 +122,8 @@ class World:
 
     def put_payment(self, currency: str, paid_minor: int, hand_minor: int) -> int:
         """A succeeded payment on both sides; its id."""
-        number = next(self._ids)
+        self._payments += 1
+        number = self._payments
         self.stripe.reset()
         self.stripe.put_payment(f"pi_sim{number}", paid_minor, currency=currency, charge=f"ch_sim{number}")
         paid = figure(paid_minor, currency)
@@ -130,29 +150,37 @@ class World:
         self.do("DELETE FROM payments_refund WHERE payment_id = %s", payment_id)
         self.do("DELETE FROM payments_transaction WHERE payment_id = %s", payment_id)
         self.do("DELETE FROM payments_payment WHERE id = %s", payment_id)
+        if payment_id % _VACUUM_EVERY == 0:
+            self.do("VACUUM payments_refund, payments_transaction, payments_payment")
 
     def rows(self, payment_id: int) -> list[Row]:
         """The intents as they stand, in the order of their making."""
         found = self.ask(
             f"""SELECT t.id, t.status, nullif(t.stripe_transaction_id, ''), t.metadata -> '{OURS}', r.status,
-            nullif(r.stripe_refund_id, ''), t.amount
-            FROM payments_transaction t LEFT JOIN payments_refund r ON r.id = (t.metadata -> '{OURS}' ->> 'refund_id')::int
+            nullif(r.stripe_refund_id, '') FROM payments_transaction t LEFT JOIN payments_refund r
+            ON r.id = (t.metadata -> '{OURS}' ->> 'refund_id')::int
             WHERE t.payment_id = %s AND t.metadata ? '{OURS}' ORDER BY t.id""",
             payment_id,
         )
-        return [Row(*row[:6], row[3]["amount_minor"]) for row in found]
+        return [Row(row[0], row[1], row[2], row[3], row[4], row[5], row[3]["amount_minor"]) for row in found]
 
     def age(self, payment_id: int, hours: float) -> None:
         """Let the rows of a payment be so much older."""
         by = timedelta(hours=hours)
-        self.do("UPDATE payments_refund SET created_at = created_at - %s, processed_at = processed_at - %s WHERE payment_id = %s", by, by, payment_id)
+        self.do(
+            "UPDATE payments_refund SET created_at = created_at - %s, processed_at = processed_at - %s WHERE payment_id = %s",
+            by,
+            by,
+            payment_id,
+        )
         for number, metadata in self.ask("SELECT id, metadata FROM payments_transaction WHERE payment_id = %s", payment_id):
             if metadata and OURS in metadata:
                 for name in _INSTANTS:
                     if metadata[OURS][name] is not None:
                         metadata[OURS][name] = (datetime.fromisoformat(metadata[OURS][name]) - by).isoformat(timespec="microseconds")
             self.do(
-                "UPDATE payments_transaction SET created_at = created_at - %s, completed_at = completed_at - %s, metadata = %s WHERE id = %s",
+                """UPDATE payments_transaction SET created_at = created_at - %s, completed_at = completed_at - %s, metadata = %s
+                WHERE id = %s""",
                 *(by, by, Jsonb(metadata), number),
             )
 

@@ -8,7 +8,7 @@ in the same column is never touched.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from ecloud_pay.domain.at_stripe import Mode, RefundState
 from ecloud_pay.domain.errors import NotConfigured
@@ -18,6 +18,8 @@ from ecloud_pay.domain.refund import Actor, Ending, Intent, Line, Order, RefundR
 
 OUR_KEY = "ecloud_pay"
 VERSION = 1
+
+_T = TypeVar("_T")
 
 
 def intent_json(intent: Intent) -> dict[str, Any]:
@@ -74,52 +76,76 @@ def intent_of(transaction: Transaction) -> Intent | None:
 
 
 def _intent(transaction_id: int, found: Any) -> Intent:
+    if _value(found, "version", int) != VERSION:
+        raise ValueError("another version wrote it")
+    reason, batch = _maybe(found, "reason", str), _maybe(found, "batch", str)
+    amount = Money(_value(found, "amount_minor", int), _value(found, "currency", str))
+    amount.figure  # noqa: B018  (raises NotMoney, a ValueError, for a currency that there is not)
     order = Order(
-        key=found["key"],
-        payment_id=found["payment_id"],
-        payment_intent=found["payment_intent"],
-        amount=Money(int(found["amount_minor"]), found["currency"]),
-        reason=RefundReason(found["reason"]) if found["reason"] else None,
-        note=found["note"],
-        actor=Actor(found["actor"]["id"], found["actor"]["email"]),
-        mode=Mode(found["mode"]),
-        account=found["account"],
-        reverse_transfer=found["reverse_transfer"],
-        refund_application_fee=found["refund_application_fee"],
-        request_id=found["request_id"],
-        line=Line(found["batch"], found["line"]) if found["batch"] is not None else None,
-        request_row=found["request_row"],
+        key=_value(found, "key", str),
+        payment_id=_value(found, "payment_id", int),
+        payment_intent=_value(found, "payment_intent", str),
+        amount=amount,
+        reason=None if reason is None else RefundReason(reason),
+        note=_maybe(found, "note", str),
+        actor=Actor(_value(found["actor"], "id", int), _value(found["actor"], "email", str)),
+        mode=Mode(_value(found, "mode", str)),
+        account=_maybe(found, "account", str),
+        reverse_transfer=_maybe(found, "reverse_transfer", bool),
+        refund_application_fee=_maybe(found, "refund_application_fee", bool),
+        request_id=_maybe(found, "request_id", str),
+        line=None if batch is None else Line(batch, _value(found, "line", int)),
+        request_row=_maybe(found, "request_row", int),
     )
     return Intent(
         order=order,
-        refund_id=found["refund_id"],
+        refund_id=_value(found, "refund_id", int),
         transaction_id=transaction_id,
-        created_at=datetime.fromisoformat(found["created_at"]),
-        first_sent_at=_instant(found["first_sent_at"]),
-        last_sent_at=_instant(found["last_sent_at"]),
-        attempts=found["attempts"],
-        requested_line=found["requested_line"],
-        settlement=_settled(found) if found["ending"] else None,
-        is_audited=found["audited"],
+        created_at=_instant(found, "created_at"),
+        first_sent_at=_maybe_instant(found, "first_sent_at"),
+        last_sent_at=_maybe_instant(found, "last_sent_at"),
+        attempts=_value(found, "attempts", int),
+        requested_line=_maybe(found, "requested_line", str),
+        settlement=None if _maybe(found, "ending", str) is None else _settled(found),
+        is_audited=_value(found, "audited", bool),
     )
 
 
 def _settled(found: Any) -> Settled:
     return Settled(
-        ending=Ending(found["ending"]),
-        state=RefundState(found["state"]),
-        stripe_refund_id=found["stripe_refund"],
-        words=found["words"],
-        is_adopted=found["adopted"],
-        is_replay=found["replayed"],
-        request_id=found["stripe_request"],
-        settled_at=datetime.fromisoformat(found["settled_at"]),
+        ending=Ending(_value(found, "ending", str)),
+        state=RefundState(_value(found, "state", str)),
+        stripe_refund_id=_maybe(found, "stripe_refund", str),
+        words=_maybe(found, "words", str),
+        is_adopted=_value(found, "adopted", bool),
+        is_replay=_value(found, "replayed", bool),
+        request_id=_maybe(found, "stripe_request", str),
+        settled_at=_instant(found, "settled_at"),
     )
+
+
+def _value(found: Any, name: str, kind: type[_T]) -> _T:
+    """What was written down there, which must still be of that very type. KeyError or TypeError where it is not."""
+    value = found[name]
+    if type(value) is not kind:  # a bool is an int to Python, but not to us
+        raise TypeError(f"{name} is no {kind.__name__}")
+    return value
+
+
+def _maybe(found: Any, name: str, kind: type[_T]) -> _T | None:
+    return None if found[name] is None else _value(found, name, kind)
+
+
+def _instant(found: Any, name: str) -> datetime:
+    instant = datetime.fromisoformat(_value(found, name, str))
+    if instant.tzinfo is None:
+        raise ValueError(f"{name} says no zone")
+    return instant
+
+
+def _maybe_instant(found: Any, name: str) -> datetime | None:
+    return None if found[name] is None else _instant(found, name)
 
 
 def _text(instant: datetime | None) -> str | None:
     return None if instant is None else instant.isoformat(timespec="microseconds")
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

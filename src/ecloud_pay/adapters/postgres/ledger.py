@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import and_, func, select, text
 
 from ecloud_pay.adapters.postgres import ledger_statements as statements
 from ecloud_pay.adapters.postgres.engine import Database, Snapshot
@@ -19,11 +19,11 @@ from ecloud_pay.adapters.postgres.payments import PostgresReader
 from ecloud_pay.adapters.postgres.tables import quoted
 from ecloud_pay.adapters.postgres.writing import Writer
 from ecloud_pay.domain.at_stripe import RefundState
-from ecloud_pay.domain.errors import NotFound, Refused
-from ecloud_pay.domain.payment import Payment, PaymentFile, Transaction
+from ecloud_pay.domain.errors import Busy, EcloudPayError, NotConfigured, NotFound, Refused
+from ecloud_pay.domain.payment import Payment, PaymentFile
 from ecloud_pay.domain.reference import Reference
 from ecloud_pay.domain.refund import KEY_GOOD_FOR, Actor, Ending, Intent, Order, PendingRow, Settled, Settlement
-from ecloud_pay.ports import Place, Standing
+from ecloud_pay.ports import Place, Standing, Unfinished
 
 UNAUDITED_WITHIN = timedelta(days=45)
 MOST_CANDIDATES = 20
@@ -89,9 +89,7 @@ class PostgresLedger:
                 requested_line=requested_line,
             )
             changed = transaction.connection.execute(
-                statements.transaction_change(transaction, marked, metadata=_merged(standing, marked)).where(
-                    transaction.tables.transaction.c.status == RefundState.PENDING
-                )
+                statements.transaction_change(transaction, marked).where(transaction.tables.transaction.c.status == RefundState.PENDING)
             )
             return marked if changed.rowcount == 1 else None
 
@@ -101,8 +99,11 @@ class PostgresLedger:
         def work(transaction: Snapshot) -> Intent:
             standing = self._lock(transaction, intent.order.payment_id)
             current = _current(standing, intent)
-            if current.settlement is not None and not _overrules(settlement, current.settlement):
+            if current.settlement is not None and not _overrules(settlement, current.settlement, current.order.key):
                 return current
+            if settlement.refund is None and current.attempts != intent.attempts:
+                # Ending it without a refund lets the next one begin, while an attempt that we know nothing of may be under way.
+                raise Busy("another run has sent it since")
             settled = replace(current, settlement=_settled(settlement, standing.now), is_audited=False)
             self._write(transaction, standing, settled, settlement)
             return settled
@@ -117,15 +118,26 @@ class PostgresLedger:
                 return
             write(current)
             audited = replace(current, is_audited=True)
-            transaction.connection.execute(statements.transaction_change(transaction, audited, metadata=_merged(standing, audited)))
+            transaction.connection.execute(statements.transaction_change(transaction, audited))
 
         self._writer.run(work)
 
-    def unsettled(self) -> Sequence[Intent]:
-        return [intent for intent in self._recent_intents() if not intent.is_settled]
-
-    def unaudited(self) -> Sequence[Intent]:
-        return [intent for intent in self._recent_intents() if intent.is_settled and not intent.is_audited]
+    def unfinished(self) -> Unfinished:
+        intents: list[Intent] = []
+        damaged: list[EcloudPayError] = []
+        with self._reading() as (snapshot, reader):
+            for row in snapshot.connection.execute(statements.recent_intents(snapshot, UNAUDITED_WITHIN)):
+                try:
+                    found = intent_of(reader.rows.transaction(row, row.currency))
+                except NotConfigured as error:
+                    damaged.append(error)
+                else:
+                    intents += [found] if found else []
+        return Unfinished(
+            unsettled=[intent for intent in intents if not intent.is_settled],
+            unaudited=[intent for intent in intents if intent.is_settled and not intent.is_audited],
+            damaged=damaged,
+        )
 
     def pending(self) -> Sequence[PendingRow]:
         with self._reading() as (snapshot, reader):
@@ -134,7 +146,7 @@ class PostgresLedger:
             for row in rows:
                 file = reader.file(row.payment_id)
                 pending = file and _row(file, row.id)
-                if file and pending and not any(intent.refund_id == row.id and not intent.is_settled for intent in _intents(file)):
+                if file and pending and not _is_ours_to_settle(file, row.id):
                     found.append(pending)
             return found
 
@@ -155,12 +167,6 @@ class PostgresLedger:
         with self._database.snapshot() as snapshot:
             yield snapshot, PostgresReader(snapshot, self._database.zone)
 
-    def _recent_intents(self) -> list[Intent]:
-        with self._reading() as (snapshot, reader):
-            rows = snapshot.connection.execute(statements.recent_intents(snapshot, UNAUDITED_WITHIN)).all()
-            found = (intent_of(reader.rows.transaction(row, row.currency)) for row in rows)
-            return [intent for intent in found if intent is not None]
-
     def _lock(self, transaction: Snapshot, payment_id: int) -> Standing:
         payment = transaction.tables.payment
         transaction.connection.execute(select(payment.c.id).where(payment.c.id == payment_id).with_for_update())
@@ -172,13 +178,11 @@ class PostgresLedger:
     def _write(self, transaction: Snapshot, standing: Standing, settled: Intent, settlement: Settlement) -> None:
         """The three rows of a settlement. The refund row of a backend's request that was never executed stays a request."""
         at = settlement.refund.created if settlement.refund else standing.now
-        transaction.connection.execute(
-            statements.transaction_change(transaction, settled, metadata=_merged(standing, settled), settlement=settlement, completed_at=at)
-        )
+        transaction.connection.execute(statements.transaction_change(transaction, settled, settlement=settlement, completed_at=at))
         stays_a_request = settled.order.request_row is not None and settlement.ending in (Ending.NOT_SENT, Ending.ABANDONED)
         if not stays_a_request:
             was = next((row for row in standing.file.refunds if row.id == settled.refund_id), None)
-            transaction.connection.execute(statements.refund_change(transaction, settled.refund_id, settlement, at))
+            transaction.connection.execute(statements.refund_change(transaction, settled, settlement, at))
             if settlement.state is RefundState.COMPLETED and (was is None or was.status != RefundState.COMPLETED):
                 transaction.connection.execute(statements.payment_change(transaction, settled.order, at))
 
@@ -191,16 +195,28 @@ _PLACE = text(
 
 
 def _lacking(snapshot: Snapshot) -> Iterator[str]:
-    """The privileges that a refund needs and this login has not: found out before any money moves, not after."""
+    """The privileges that a refund needs and this login has not: found out before any money moves, not after.
+
+    Of the table, or else of every column that is written: one granted for some other column would fail when it is too late.
+    """
     tables = snapshot.tables
-    for table, privileges in ((tables.payment, ("UPDATE",)), (tables.refund, _BOTH), (tables.transaction, _BOTH)):
-        for privilege in privileges:
-            has = func.has_table_privilege(quoted(table), privilege) | func.has_any_column_privilege(quoted(table), privilege)
-            if not snapshot.connection.execute(select(has)).scalar():
+    for table, written in ((tables.payment, _OF_PAYMENT), (tables.refund, _OF_REFUND), (tables.transaction, _OF_TRANSACTION)):
+        for privilege, columns in written.items():
+            name = quoted(table)
+            of_columns = and_(*(func.has_column_privilege(name, column, privilege) for column in columns))
+            if not snapshot.connection.execute(select(func.has_table_privilege(name, privilege) | of_columns)).scalar():
                 yield f"{privilege} on {table.name}"
 
 
-_BOTH = ("INSERT", "UPDATE")
+_OF_PAYMENT = {"UPDATE": ("refund_amount", "refund_reason", "refunded_at")}
+_OF_REFUND = {
+    "INSERT": ("payment_id", "amount", "reason", "status", "stripe_refund_id", "requested_by_id", "created_at", "processed_at"),
+    "UPDATE": ("status", "stripe_refund_id", "processed_at"),
+}
+_OF_TRANSACTION = {
+    "INSERT": ("payment_id", "transaction_type", "amount", "status", "stripe_transaction_id", "created_at", "completed_at", "metadata"),
+    "UPDATE": ("status", "stripe_transaction_id", "completed_at", "metadata"),
+}
 
 
 def _standing(snapshot: Snapshot, reader: PostgresReader, payment_id: int) -> Standing | None:
@@ -213,6 +229,14 @@ def _standing(snapshot: Snapshot, reader: PostgresReader, payment_id: int) -> St
 
 def _intents(file: PaymentFile) -> list[Intent]:
     return [intent for intent in map(intent_of, file.transactions) if intent is not None]
+
+
+def _is_ours_to_settle(file: PaymentFile, refund_row: int) -> bool:
+    """Whether an intent of ours waits for that row; one that nobody can read may, and is told elsewhere."""
+    try:
+        return any(intent.refund_id == refund_row and not intent.is_settled for intent in _intents(file))
+    except NotConfigured:
+        return True
 
 
 def _row(file: PaymentFile, refund_row: int) -> PendingRow | None:
@@ -232,9 +256,9 @@ def _may_be_sent(standing: Standing, current: Intent) -> bool:
     return is_pending and (current.first_sent_at is None or standing.now - current.first_sent_at < KEY_GOOD_FOR)
 
 
-def _overrules(settlement: Settlement, settled: Settled) -> bool:
+def _overrules(settlement: Settlement, settled: Settled, key: str) -> bool:
     """A refund of Stripe's that bears our key is a fact, whatever was settled before it was seen."""
-    return settlement.refund is not None and settled.stripe_refund_id is None
+    return settlement.refund is not None and settlement.refund.key == key and settled.stripe_refund_id is None
 
 
 def _settled(settlement: Settlement, now: datetime) -> Settled:
@@ -248,13 +272,6 @@ def _settled(settlement: Settlement, now: datetime) -> Settled:
         request_id=settlement.request_id,
         settled_at=now,
     )
-
-
-def _merged(standing: Standing, intent: Intent) -> Any:
-    """The transaction's metadata with our part of it replaced."""
-    row: Transaction = next(one for one in standing.file.transactions if one.id == intent.transaction_id)
-    assert isinstance(row.metadata, dict)  # it held the intent a moment ago, under this lock
-    return {**row.metadata, OUR_KEY: intent_json(intent)}
 
 
 def _inserted(transaction: Snapshot, insertion: Any) -> int:

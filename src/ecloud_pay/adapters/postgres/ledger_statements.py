@@ -10,7 +10,7 @@ from sqlalchemy import Select, Update, and_, func, insert, or_, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from ecloud_pay.adapters.postgres.engine import Snapshot
-from ecloud_pay.adapters.postgres.intents import OUR_KEY
+from ecloud_pay.adapters.postgres.intents import OUR_KEY, intent_json
 from ecloud_pay.domain.at_stripe import RefundState
 from ecloud_pay.domain.refund import Intent, Order, Settlement
 
@@ -24,14 +24,15 @@ def payment_of_refund(snapshot: Snapshot, refund_row: int) -> Select[Any]:
 
 
 def recent_intents(snapshot: Snapshot, within: timedelta) -> Select[Any]:
-    """The transactions that carry intents of ours, of refunds that are pending or younger than `within`; oldest first.
+    """The transactions that carry intents of ours, of refunds that are pending, or made or ended within that time; oldest first.
 
     Led by the refund table, which is small, since nothing indexes what is looked for in the transactions.
     """
     refund, transaction, payment = snapshot.tables.refund, snapshot.tables.transaction, snapshot.tables.payment
+    since = func.clock_timestamp() - within
     chosen = (
         select(refund.c.payment_id)
-        .where(or_(refund.c.status == RefundState.PENDING, refund.c.created_at > func.clock_timestamp() - within))
+        .where(or_(refund.c.status == RefundState.PENDING, refund.c.created_at > since, refund.c.processed_at > since))
         .distinct()
         .subquery("chosen")
     )
@@ -89,10 +90,14 @@ def transaction_row(snapshot: Snapshot, order: Order, now: datetime, metadata: A
 
 
 def transaction_change(
-    snapshot: Snapshot, intent: Intent, *, metadata: Any, settlement: Settlement | None = None, completed_at: datetime | None = None
+    snapshot: Snapshot, intent: Intent, *, settlement: Settlement | None = None, completed_at: datetime | None = None
 ) -> Update:
-    """The intent's transaction with new metadata and, where it ends, with how it ended."""
+    """The intent's transaction with our part of its metadata replaced and, where it ends, with how it ended.
+
+    Replaced by the server: what the backend keeps beside it need not come through here, where a long number would not stay itself.
+    """
     transaction = snapshot.tables.transaction
+    metadata = transaction.c.metadata.concat({OUR_KEY: intent_json(intent)})
     change = update(transaction).where(transaction.c.id == intent.transaction_id).values(metadata=metadata)
     if settlement is None:
         return change
@@ -101,18 +106,22 @@ def transaction_change(
     return change if settlement.refund is None else change.values(stripe_transaction_id=settlement.refund.id)
 
 
-def refund_change(snapshot: Snapshot, refund_row: int, settlement: Settlement, at: datetime) -> Update:
+def refund_change(snapshot: Snapshot, intent: Intent, settlement: Settlement, at: datetime) -> Update:
     """The refund row as it ends, unless it has ended otherwise meanwhile.
 
-    pending → completed | failed; failed → completed only where Stripe has the refund, which then bears our key.
+    pending → completed | failed; failed → completed only for a refund of Stripe's that bears our key.
     """
     refund = snapshot.tables.refund
     status = settlement.state.value
-    changeable = [RefundState.PENDING.value] + ([RefundState.FAILED.value] if settlement.refund else [])
-    change = update(refund).where(refund.c.id == refund_row)
+    bears_our_key = settlement.refund is not None and settlement.refund.key == intent.order.key
+    changeable = [RefundState.PENDING.value] + ([RefundState.FAILED.value] if bears_our_key else [])
+    change = update(refund).where(refund.c.id == intent.refund_id)
     if settlement.refund is None:
         return change.where(refund.c.status.in_(changeable)).values(status=status, processed_at=at)
-    is_ours_to_end = or_(refund.c.status.in_(changeable), func.coalesce(refund.c.stripe_refund_id, "") == "")
+    is_ours_to_end = or_(
+        refund.c.status.in_(changeable),
+        and_(refund.c.status == RefundState.COMPLETED.value, func.coalesce(refund.c.stripe_refund_id, "") == ""),
+    )
     is_final = settlement.state is not RefundState.PENDING
     return change.where(is_ours_to_end).values(status=status, stripe_refund_id=settlement.refund.id, processed_at=at if is_final else None)
 

@@ -13,7 +13,7 @@ import sqlalchemy.exc
 
 from ecloud_pay.adapters.postgres.engine import Database, Snapshot
 from ecloud_pay.adapters.postgres.failures import of_write, original
-from ecloud_pay.domain.errors import EcloudPayError, OutcomeUnknown, Unavailable
+from ecloud_pay.domain.errors import EcloudPayError, NotConfigured, OutcomeUnknown, Unavailable
 
 PAUSES_S = (0.1, 0.3, 1.0, 3.0)  # between the tries, so there is one more of these
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: serialization failure, deadlock
@@ -42,8 +42,10 @@ class Writer:
                     is_committing = True
                     transaction.connection.commit()
                 return result
-            except Unavailable as error:  # no connection to be had
+            except (Unavailable, NotConfigured) as error:  # no connection to be had
                 failure: EcloudPayError = error
+                if isinstance(error, NotConfigured):
+                    break
             except (sqlalchemy.exc.DBAPIError, psycopg.Error) as error:
                 foreign = original(error)
                 if foreign is None:

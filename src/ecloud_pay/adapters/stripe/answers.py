@@ -51,20 +51,21 @@ def _of_answer(answer: HttpAnswer, order: Order, border: Border) -> Answer:
         return Unknown(Cause.IN_USE, words, request_id)
     if error is None or answer.status < 400:
         return Unknown(Cause.ODD, f"the answer is not Stripe's: HTTP {answer.status}", request_id)
-    return _of_error(answer.status, error, words, request_id)
+    code = None if error.code is None else border.words(error.code)
+    return _of_error(answer.status, error, code, words, request_id)
 
 
-def _of_error(status: int, error: StripeError, words: str, request_id: str | None) -> Answer:
+def _of_error(status: int, error: StripeError, code: str | None, words: str, request_id: str | None) -> Answer:
     if error.type == "idempotency_error":
         return Unknown(Cause.KEY_CLASH, words, request_id)
     if status in _NOT_EXECUTED:
         return NotSent(_NOT_EXECUTED[status], words, request_id)
-    if status in _REFUSALS and error.code == "rate_limit":  # as it was coded before there was a 429
+    if status in _REFUSALS and code == "rate_limit":  # as it was coded before there was a 429
         return NotSent(Cause.RATE_LIMITED, words, request_id)
     if status in _REFUSALS and error.other_mode is not None:
         return NotSent(Cause.UNAUTHORISED, words, request_id)
     if status in _REFUSALS and error.type in _REFUSING_TYPES:
-        return Declined(error.code, words, request_id)
+        return Declined(code, words, request_id)
     return Unknown(Cause.ODD, words, request_id)
 
 

@@ -1,0 +1,147 @@
+"""A batch of refunds on the screen, compared whole."""
+
+from collections.abc import Sequence
+from datetime import UTC
+from decimal import Decimal
+
+from rich.text import Text
+
+from ecloud_pay.domain.at_stripe import Mode, RefundState
+from ecloud_pay.domain.batch import Due, Entry, Item, Result
+from ecloud_pay.domain.errors import OutcomeUnknown, Refused
+from ecloud_pay.domain.money import Money
+from ecloud_pay.domain.preview import Wish
+from ecloud_pay.domain.refund import Actor, Ending, Intent, Settled
+from ecloud_pay.rendering.look import Look
+from ecloud_pay.rendering.refund_batch import plan_lines, result_lines, summary
+from ecloud_pay.rendering.refund_documents import RESULT_FIELDS, batch_document, plan_document, result_document
+from samples import CREATED
+from support.backend import HOSTILE
+from support.refunding import OPS, order
+
+PIPE = Look(UTC, "usd")
+TERMINAL = Look(UTC, "usd", 80)
+
+PLAN = """\
+┌─ Batch november ─────────────────────────────────
+│ To Refund: 2 lines, ¥1,200 JPY + $25.00 USD
+│ To Resume: 1 line, $1,000.00 USD
+│ Done Before: 1 line, $7.00 USD
+│ Failed Before (only with --retry-failed): 1 line, $8.00 USD
+│
+│ Requested By: ops@demo
+│ Stripe: TEST, account acct_1
+│
+│ The backend's own signals and e-mails will not fire: nobody is told but by you.
+└──────────────────────────────────────────────────"""
+ROWS = """\
+line 2    payment #5             $25.00 USD  refund
+line 3    payment #10            ¥1,200 JPY  refund
+line 4    payment #11         $1,000.00 USD  resume
+line 5    payment #12             $7.00 USD  done before
+line 10000 payment #123456789        $8.00 USD  failed before"""
+
+
+def item(place: int, payment: int, amount: int, due: Due = Due.REFUND, currency: str = "usd", ref: str = "5", actor: Actor = OPS) -> Item:
+    return Item(Entry(place, ref, Decimal(1), None, None, None), payment, Money(amount, currency), Wish("key", actor), due)
+
+
+def items() -> list[Item]:
+    return [
+        item(2, 5, 25_00),
+        item(3, 10, 1200, currency="jpy"),
+        item(4, 11, 1000_00, Due.RESUME),
+        item(5, 12, 7_00, Due.DONE),
+        item(10000, 123456789, 8_00, Due.FAILED),
+    ]
+
+
+def intent(ending: Ending, state: RefundState, refund_id: str | None = None) -> Intent:
+    settled = Settled(
+        ending=ending,
+        state=state,
+        stripe_refund_id=refund_id,
+        words=None,
+        is_adopted=False,
+        is_replay=False,
+        request_id=None,
+        settled_at=CREATED,
+    )
+    return Intent(order(), 1001, 1002, CREATED, settlement=settled)
+
+
+def results() -> list[Result]:
+    new, jpy, resumed, done, failed = items()
+    return [
+        Result(new, intent(Ending.ACCEPTED, RefundState.COMPLETED, "re_1")),
+        Result(jpy, intent(Ending.ACCEPTED, RefundState.PENDING, "re_2")),
+        Result(resumed, None, OutcomeUnknown("nobody knows")),
+        Result(done, intent(Ending.ACCEPTED, RefundState.COMPLETED, "re_3")),
+        Result(failed, intent(Ending.DECLINED, RefundState.FAILED), Refused("Stripe said no")),
+        Result(item(6, 5, 1_00)),
+    ]
+
+
+def plain(lines: Sequence[Text]) -> str:
+    return "\n".join(line.plain for line in lines)
+
+
+def test_a_plan_counts_and_totals_what_is_done_with_the_lines() -> None:
+    assert plain(plan_lines(items(), "november", Mode.TEST, "acct_1", PIPE, each=False)) == PLAN
+    assert plain(plan_lines(items(), "november", Mode.TEST, "acct_1", PIPE, each=True)) == f"{PLAN}\n{ROWS}"
+
+
+def test_a_live_plan_says_so_and_an_account_may_be_out_of_sight() -> None:
+    lines = plain(plan_lines(items()[:1], "default", Mode.LIVE, None, PIPE, each=False)).splitlines()
+    assert lines[4] == "│ Stripe: LIVE: real money, account not readable with this key"
+
+
+def test_every_line_says_what_became_of_it() -> None:
+    assert plain(result_lines(results(), PIPE)).splitlines() == [
+        "line 2    payment #5             $25.00 USD  COMPLETED  re_1",
+        "line 3    payment #10            ¥1,200 JPY  PENDING  re_2",
+        "line 4    payment #11         $1,000.00 USD  UNKNOWN  nobody knows",
+        "line 5    payment #12             $7.00 USD  COMPLETED  re_3  done before",
+        "line 10000 payment #123456789        $8.00 USD  FAILED  Stripe said no",
+        "line 6    payment #5              $1.00 USD  NOT BEGUN",
+    ]
+    assert plain(result_lines(results()[:1], TERMINAL)).endswith("  ✔ COMPLETED  re_1")
+
+
+def test_the_summary_never_calls_an_unknown_outcome_a_refund_that_was_not_made() -> None:
+    assert summary(results(), PIPE) == "2 refunded (¥1,200 JPY + $25.00 USD), 1 done before, 1 of unknown outcome, 2 not refunded."
+    assert summary(results()[:1], PIPE) == "1 refunded ($25.00 USD)."
+    assert summary(results()[4:], PIPE) == "none refunded, 2 not refunded."
+
+
+def test_what_comes_from_outside_cannot_act_on_the_terminal() -> None:
+    hostile = item(2, 5, 1_00, ref=HOSTILE, actor=Actor(1, HOSTILE))
+    shown = plan_lines([hostile], HOSTILE, Mode.TEST, HOSTILE, PIPE, each=True) + result_lines(
+        [Result(hostile, None, Refused(HOSTILE))], PIPE
+    )
+    assert not any(character in plain(shown) for character in "\x1b\x9b\u202e\u2066\t")
+    assert all("\n" not in line.plain for line in shown)
+
+
+def test_the_documents_hold_every_line() -> None:
+    line = {"line": 2, "ref": "5", "payment_id": 5, "amount": "25.00", "currency": "usd"}
+    made = line | {"status": "completed", "stripe_refund_id": "re_1", "refund_id": 1001, "words": None}
+    assert plan_document(items()[:1], "november") == {
+        "schema": "ecloud-pay/refund/1",
+        "action": "batch-preview",
+        "batch": "november",
+        "to_refund": [{"amount": "25.00", "currency": "usd"}],
+        "lines": [line | {"due": "refund"}],
+    }
+    assert plan_document(items(), "x")["to_refund"] == [{"amount": "1200.00", "currency": "jpy"}, {"amount": "1025.00", "currency": "usd"}]
+    assert batch_document(results()[:1], "november") == {
+        "schema": "ecloud-pay/refund/1",
+        "action": "batch",
+        "batch": "november",
+        "refunded": [{"amount": "25.00", "currency": "usd"}],
+        "lines": [made],
+    }
+    # What was done before, and what nobody knows of, was not refunded by this run.
+    assert batch_document(results(), "x")["refunded"] == [{"amount": "1200.00", "currency": "jpy"}, {"amount": "25.00", "currency": "usd"}]
+    assert [result_document(one)["status"] for one in results()] == ["completed", "pending", "unknown", "completed", "failed", "not begun"]
+    assert tuple(made) == RESULT_FIELDS
