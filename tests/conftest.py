@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from ecloud_pay.demo.server import running, server_folder
 from support.backend import SHAPES, Backend, a_role_with_a_password, create_database, drop_database
+from support.canaries import LOOSE, READER_PASSWORD, Canaries
 from support.console import Console
 from support.standin import Stripe, running_stripe
 
@@ -81,16 +82,17 @@ def console(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 
 @pytest.fixture(scope="session")
 def reader_role(server: str) -> Iterator[str]:
-    """A login of its own, with the password `reader` that the server really asks for, and no privilege until a test grants it some."""
-    with a_role_with_a_password(server, "reader") as role:
+    """A login of its own, with a password that the server really asks for, and no privilege until a test grants it some."""
+    with a_role_with_a_password(server, READER_PASSWORD) as role:
         yield role
 
 
 @pytest.fixture(scope="session")
-def one_standin() -> Iterator[Stripe]:
-    """The stand-in for Stripe: one process for the whole run, in memory."""
+def one_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stripe]:
+    """The stand-in for Stripe: one process for the whole run, in memory. In the end no file that a test left may hold a secret."""
     with running_stripe() as stripe:
         yield stripe
+    assert Canaries(LOOSE).heard_in_files(tmp_path_factory.getbasetemp()) == []
 
 
 @pytest.fixture

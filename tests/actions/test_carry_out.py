@@ -223,7 +223,7 @@ def test_a_database_that_is_gone_before_the_attempt_is_recorded_lets_nothing_be_
         carry_out(till.preview(), sender)
     assert sentences(raised.value) == (
         "the outcome of the refund of 25.00 USD of payment #5 is unknown: the database cannot be reached",
-        "It is recorded as unsettled; nothing was sent.",
+        "It is recorded as unsettled; this run sent nothing.",
         "Do not repeat it. To settle it: ecloud-pay refund --resume 5",
     )
     assert till.posts() == []
@@ -415,7 +415,7 @@ class TestRequestIds:
             self.asked(till)
         assert sentences(raised.value) == (
             "the outcome of the refund of 25.00 USD of payment #5 is unknown: nobody knows yet how it ended",
-            f"It is recorded as unsettled; {'money may have moved' if was_sent else 'nothing was sent'}.",
+            f"It is recorded as unsettled; {'money may have moved' if was_sent else 'this run sent nothing'}.",
             "Do not repeat it. To settle it: ecloud-pay refund --resume 5",
         )
 

@@ -77,7 +77,7 @@ def test_a_payment_of_the_other_mode(till: Till) -> None:
     till.stripe.put_payment(FIVE, 100_00, livemode=True)
     kind, what, _, to_do = said(till, lambda: till.preview())
     assert kind is UnknownAtStripe
-    assert what.startswith("it is of the other mode: ")
+    assert what.startswith("Stripe has it in the other mode: ")
     assert to_do == "Use the live key of the same account, or the database that belongs to this one."
 
 

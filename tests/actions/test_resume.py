@@ -79,7 +79,7 @@ def test_killed_behind_the_intent_it_is_sent(till: Till) -> None:
 def test_killed_behind_the_answer_what_stripe_has_is_adopted(till: Till, fault: str) -> None:
     intent = killed(till, fault)
     [refund] = till.stripe.refunds(FIVE)
-    assert would(intent, till.sender, till.account) == f"would record {refund['id']}, which Stripe has"
+    assert would(intent, till.sender, till.account) == f"record {refund['id']}, which Stripe has"
     [resumed] = till.resume()
     assert resumed.error is None
     assert resumed.intent.settlement is not None
@@ -93,7 +93,7 @@ def test_killed_behind_the_answer_what_stripe_has_is_adopted(till: Till, fault: 
 
 def test_killed_before_stripe_acted_it_is_sent_again_with_the_same_bytes(till: Till) -> None:
     intent = killed(till, "reset_before")
-    assert would(intent, till.sender, till.account) == "would send it, under the same key"
+    assert would(intent, till.sender, till.account) == "send it, under the same key"
     [resumed] = till.resume()
     assert resumed.error is None
     first, second = till.posts()
@@ -145,7 +145,7 @@ def test_a_refund_clicked_meanwhile_forbids_to_send(till: Till) -> None:
         f"If it is: ecloud-pay refund 5 --adopt {second}. If another one is wanted: --send-anyway",
     )
     assert resumed.words == what
-    assert would(intent, till.sender, till.account) == f"would leave it: {what}"
+    assert would(intent, till.sender, till.account) == f"leave it: {what}"
     books(till, "pending")
     assert len(till.posts()) == 1
 
@@ -294,9 +294,7 @@ def test_a_status_that_is_not_known_is_left_to_a_person(till: Till) -> None:
         "It stays unsettled, and nothing was written.",
         "Look at it in Stripe's Dashboard.",
     )
-    assert would(intent, till.sender, till.account) == (
-        f"would leave it: Stripe has {refund['id']}, whose status 'in_review' is not known here"
-    )
+    assert would(intent, till.sender, till.account) == (f"leave it: Stripe has {refund['id']}, whose status 'in_review' is not known here")
     books(till, "pending")
 
 

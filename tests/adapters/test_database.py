@@ -13,6 +13,7 @@ from ecloud_pay.adapters.postgres.tables import Names
 from ecloud_pay.domain.errors import NotConfigured
 from ecloud_pay.domain.search import PaymentSearch
 from support.backend import Backend
+from support.canaries import READER_PASSWORD
 from support.console import Console, process
 from support.wire import Wire
 
@@ -118,7 +119,7 @@ def test_a_role_that_can_only_select_is_enough(console: Console, own_backend: Ba
         GRANT SELECT (id, username, email, is_active, is_staff) ON auth_user TO {reader_role}"""
     )
     for command in READS:
-        result = console(*command, on=own_backend.with_(user=reader_role, password="reader"))
+        result = console(*command, on=own_backend.with_(user=reader_role, password=READER_PASSWORD))
         assert result.code == 0, result.err
 
 
@@ -141,7 +142,7 @@ def test_a_missing_table_or_column_is_exit_4_and_named(console: Console, own_bac
 
 
 def test_a_missing_privilege_is_exit_4_and_named(console: Console, own_backend: Backend, reader_role: str) -> None:
-    result = console("list", on=own_backend.with_(user=reader_role, password="reader"))
+    result = console("list", on=own_backend.with_(user=reader_role, password=READER_PASSWORD))
     assert (result.code, result.out) == (4, "")
     assert "ecloud-pay: the database login may not read that: permission denied for table" in result.err
 

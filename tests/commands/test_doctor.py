@@ -9,6 +9,7 @@ import pytest
 
 from ecloud_pay.settings import TABLE
 from support.backend import Backend
+from support.canaries import READER_PASSWORD
 from support.console import Console, Result
 
 
@@ -67,7 +68,7 @@ def test_a_broken_layout_is_named_column_by_column_and_is_exit_4(console: Consol
 
 
 def test_missing_privileges_come_with_the_grants(console: Console, own_backend: Backend, reader_role: str) -> None:
-    asked = own_backend.with_(user=reader_role, password="reader")
+    asked = own_backend.with_(user=reader_role, password=READER_PASSWORD)
     result = console("doctor", "--json", on=asked)
     assert result.code == 4
     fixes = [check["fix"] for check in result.json["checks"] if check["verdict"] == "error"]

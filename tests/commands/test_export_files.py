@@ -15,6 +15,7 @@ import pytest
 
 from ecloud_pay import __version__
 from support.backend import Backend
+from support.canaries import READER_PASSWORD
 from support.console import Console, process
 from support.wire import Wire
 
@@ -116,7 +117,7 @@ def test_a_server_without_further_connections_is_asked_over_one(
         f"{SIXTY_THOUSAND}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader_role}; ALTER ROLE {reader_role} CONNECTION LIMIT 1"
     )
     try:
-        result = console("export", "-o", "a.csv", "--jobs", "4", "-v", on=own_backend.with_(user=reader_role, password="reader"))
+        result = console("export", "-o", "a.csv", "--jobs", "4", "-v", on=own_backend.with_(user=reader_role, password=READER_PASSWORD))
     finally:
         own_backend.run(f"ALTER ROLE {reader_role} CONNECTION LIMIT -1; REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {reader_role}")
     assert result.code == 0, result.err
@@ -137,14 +138,14 @@ def test_only_reading_statements_are_sent(console: Console, own_backend: Backend
 def test_a_role_that_may_only_select_can_export(console: Console, own_backend: Backend, reader_role: str) -> None:
     own_backend.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader_role}")
     try:
-        result = console("export", on=own_backend.with_(user=reader_role, password="reader"))
+        result = console("export", on=own_backend.with_(user=reader_role, password=READER_PASSWORD))
     finally:
         own_backend.run(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {reader_role}")
     assert (result.code, result.out) == (0, console("export", on=own_backend).out)
 
 
 def test_a_privilege_that_is_missing_is_named_and_stdout_stays_empty(console: Console, own_backend: Backend, reader_role: str) -> None:
-    result = console("export", on=own_backend.with_(user=reader_role, password="reader"))
+    result = console("export", on=own_backend.with_(user=reader_role, password=READER_PASSWORD))
     assert (result.code, result.out) == (4, "")
     assert result.err.startswith("ecloud-pay: the database login may not read that: permission denied for ")
 

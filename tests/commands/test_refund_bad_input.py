@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.canaries import READER_PASSWORD
 from support.cashier import CONSOLE, Cashier
 from support.console import Result
 from support.office import FIVE
@@ -339,7 +340,7 @@ def test_a_database_that_takes_no_writes(owner: Cashier) -> None:
 def test_a_login_that_only_reads(owner: Cashier, reader_role: str) -> None:
     owner.backend.run(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {reader_role}")
     owner.backend.run(f"ALTER ROLE {reader_role} IN DATABASE {database(owner)} SET default_transaction_read_only = on")
-    reader = owner.backend.with_(user=reader_role, password="reader").conninfo
+    reader = owner.backend.with_(user=reader_role, password=READER_PASSWORD).conninfo
     assert refusal(owner, environ={"DATABASE_URL": reader}) == (4, TAKES_NO_WRITES)
 
 
@@ -367,7 +368,7 @@ def test_a_login_that_may_not_write_everything_a_refund_writes(
 ) -> None:
     for grant in ("SELECT ON ALL TABLES IN SCHEMA public", *grants):
         owner.backend.run(f"GRANT {grant} TO {reader_role}")
-    reader = {"DATABASE_URL": owner.backend.with_(user=reader_role, password="reader").conninfo}
+    reader = {"DATABASE_URL": owner.backend.with_(user=reader_role, password=READER_PASSWORD).conninfo}
     assert refusal(owner, environ=reader) == (
         4,
         [
@@ -388,7 +389,7 @@ def test_a_login_that_may_write_just_what_a_refund_writes(owner: Cashier, reader
         "INSERT, UPDATE (status, stripe_transaction_id, completed_at, metadata) ON payments_transaction",
     ):
         owner.backend.run(f"GRANT {grant} TO {reader_role}")
-    result = owner("-q", *PAYMENT, DATABASE_URL=owner.backend.with_(user=reader_role, password="reader").conninfo)
+    result = owner("-q", *PAYMENT, DATABASE_URL=owner.backend.with_(user=reader_role, password=READER_PASSWORD).conninfo)
     assert (result.code, result.err, owner.refunds()) == (0, "", [25_00])
 
 

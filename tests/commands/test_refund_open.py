@@ -98,7 +98,7 @@ def test_pending_as_json(cashier: Cashier) -> None:
         "stripe_refund_id": None,
         "adopted": None,
         "words": None,
-        "resume_would": "would send it, under the same key",
+        "resume_would": "send it, under the same key",
     }
     assert document == {
         "schema": "ecloud-pay/refund/1",

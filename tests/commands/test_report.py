@@ -21,6 +21,7 @@ from ecloud_pay.domain.report import Basis, BorneBy
 from ecloud_pay.domain.spans import Every
 from ecloud_pay.wiring import Choices, Wiring
 from support.backend import Backend
+from support.canaries import READER_PASSWORD
 from support.console import Console, Result
 from support.wire import Wire
 
@@ -422,7 +423,7 @@ def test_a_role_that_can_only_select_is_enough(console: Console, own_backend: Ba
         f"""GRANT SELECT ON payments_payment, payments_transaction, payments_refund, jobs_cleaningjob TO {reader_role};
         GRANT SELECT (id, username, email, is_active, is_staff) ON auth_user TO {reader_role}"""
     )
-    reader = own_backend.with_(user=reader_role, password="reader")
+    reader = own_backend.with_(user=reader_role, password=READER_PASSWORD)
     for arguments in (
         ("--by", "client"),
         ("--by", "service"),

@@ -252,8 +252,8 @@ def test_what_is_open_in_its_three_groups() -> None:
     clicked = PendingRow(payment_5(), replace(refund(), status="pending"))
     request = PendingRow(payment_5(), replace(refund(), id=4, status="pending", stripe_refund_id=None, reason=None, requested_by=None))
     ours = [
-        (intent(), "would send it, under the same key"),
-        (intent(attempts=0, order=order(amount=Money(500, "jpy"))), f"would leave it: {HOSTILE}"),
+        (intent(), "send it, under the same key"),
+        (intent(attempts=0, order=order(amount=Money(500, "jpy"))), f"leave it: {HOSTILE}"),
     ]
     later = NOON + timedelta(hours=3, minutes=59)
     assert plain(pending_lines(ours, [clicked], [request], later, replace(PIPE, zone=ZoneInfo("Asia/Tokyo")))) == (

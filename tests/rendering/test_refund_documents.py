@@ -169,11 +169,11 @@ def test_how_a_refund_ended() -> None:
 def test_what_is_open() -> None:
     row = PendingRow(payment_5(), replace(refund(), status="pending", requested_by=None))
     about_the_row = {"payment_id": 5, "currency": "usd", **refund_document(row.refund)}
-    assert pending_document([(OPEN, "would send it")], [row], [row, row], NOON) == {
+    assert pending_document([(OPEN, "send it")], [row], [row, row], NOON) == {
         "schema": "ecloud-pay/refund/1",
         "action": "pending",
         "as_of": "2025-02-01T12:00:00.000005Z",
-        "unsettled": [{**ABOUT_THE_OPEN_ONE, "resume_would": "would send it"}],
+        "unsettled": [{**ABOUT_THE_OPEN_ONE, "resume_would": "send it"}],
         "at_stripe": [about_the_row],
         "requests": [about_the_row, about_the_row],
     }

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+# What must not turn up in the output of any command of the whole suite; `support.console` looks at each.
+READER_PASSWORD = "Kq7canary9Zr"
+STRIPE_EMAIL = "wx7quail@stripe-alone-4417.invalid"
+LOOSE = {"a password of the database": READER_PASSWORD, "an e-mail that Stripe alone knows": STRIPE_EMAIL}
+
 
 @dataclass(frozen=True)
 class Canaries:

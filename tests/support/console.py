@@ -13,6 +13,7 @@ import pytest
 from ecloud_pay.cli import run
 from ecloud_pay.logs import LOGGERS
 from support.backend import Backend
+from support.canaries import LOOSE, Canaries
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class Result:
     code: int
     out: str
     err: str
+
+    def __post_init__(self) -> None:
+        assert Canaries(LOOSE).heard_in(self.out + self.err) == [], "a secret was printed"
 
     @property
     def json(self) -> Any:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from support.backend import Backend
+from support.canaries import STRIPE_EMAIL
 from support.standin import Stripe
 
 FIVE = "pi_3SMUfcQ1SldwUSm92tASE3le"
@@ -15,6 +16,8 @@ def put_payments(stripe: Stripe) -> None:
     stripe.put_payment("pi_10", 12_000, currency="jpy", charge="ch_10")
     stripe.put_payment("pi_11", 100_00, charge="ch_11", refunds=[{"id": "re_11", "amount": 25_00, "created": 1_746_262_800}])
     stripe.put_payment("pi_12", 100_00, charge="ch_12")
+    for id in (FIVE, "pi_10", "pi_11", "pi_12"):
+        stripe.overwrite(id, receipt_email=STRIPE_EMAIL)
 
 
 def environ(backend: Backend, stripe: Stripe, folder: Path) -> dict[str, str]:

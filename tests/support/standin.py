@@ -21,6 +21,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from ecloud_pay.demo.standin.process import StandIn, running_standin
+from support.canaries import LOOSE
 
 Body = dict[str, Any]
 
@@ -200,6 +201,7 @@ def running_stripe(state: Path | None = None) -> Iterator[Stripe]:
     """A stand-in for as long as the block lasts, in memory or on a state file. What it complains of goes to our stderr."""
     with running_standin(state, errors_to=None) as running:
         stripe = Stripe(running)
+        LOOSE.update({f"the key {id(stripe)}": stripe.key, f"the live key {id(stripe)}": stripe.live_key})
         try:
             yield stripe
         finally:

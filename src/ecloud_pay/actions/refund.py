@@ -135,7 +135,7 @@ def _left_open(intent: Intent, left: Open) -> OutcomeUnknown:
     order = intent.order
     return OutcomeUnknown(
         f"the outcome of the refund of {order.amount} of payment #{order.payment_id} is unknown: {left.words}",
-        now=f"It is recorded as unsettled; {'money may have moved' if left.may_have_arrived else 'nothing was sent'}.",
+        now=f"It is recorded as unsettled; {'money may have moved' if left.may_have_arrived else 'this run sent nothing'}.",
         to_do=f"Do not repeat it. To settle it: ecloud-pay refund --resume {order.payment_id}",
     )
 

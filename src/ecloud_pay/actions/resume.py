@@ -58,12 +58,12 @@ def would(intent: Intent, sender: Sender, account: str | None) -> str:
     try:
         found = _looked_at(intent, sender, account)
     except EcloudPayError as error:
-        return f"would leave it: {error.what}"
+        return f"leave it: {error.what}"
     if found.mine is None:
-        return "would send it, under the same key"
+        return "send it, under the same key"
     if found.mine.state is None:
-        return f"would leave it: Stripe has {found.mine.id}, whose status {found.mine.status!r} is not known here"
-    return f"would record {found.mine.id}, which Stripe has"
+        return f"leave it: Stripe has {found.mine.id}, whose status {found.mine.status!r} is not known here"
+    return f"record {found.mine.id}, which Stripe has"
 
 
 def send_anyway(intent: Intent, sender: Sender, account: str | None) -> Intent:

@@ -62,7 +62,7 @@ def _would(wiring: Wiring, ledger: Ledger, unsettled: Sequence[Intent]) -> list[
         try:
             open_desk = stack.enter_context(desk(wiring, ledger))
         except EcloudPayError as error:
-            return [(intent, f"would have to ask Stripe first: {error.what}") for intent in unsettled]
+            return [(intent, f"have to ask Stripe first: {error.what}") for intent in unsettled]
         sender = _sender(wiring, open_desk, wiring.money_in_flight())
         return [(intent, resuming.would(intent, sender, open_desk.account)) for intent in unsettled]
 

@@ -149,7 +149,7 @@ def _intent_lines(intent: Intent, would: str, now: datetime, look: Look) -> list
     when = f"begun {local_time(intent.created_at, look.zone)} ({age(now - intent.created_at)} ago) by {visible(order.actor.email)}, {sent}"
     return [
         Text.assemble(f"  payment #{order.payment_id}  ", (_amount(order.amount, look, with_code=True), theme.STRONG), f"  {when}"),
-        Text(f"      → resume {visible(would)}", style=theme.WARNING),
+        Text(f"      → resume would {visible(would)}", style=theme.WARNING),
     ]
 
 

@@ -173,7 +173,7 @@ def test_a_payment_of_the_other_mode(stripe: Stripe) -> None:
     error = failure(lambda: at(stripe).payment("pi_1"))
     assert isinstance(error, UnknownAtStripe)
     assert error.is_of_other_mode
-    assert error.what.startswith("it is of the other mode: No such payment_intent: 'pi_1'; a similar object exists in live mode")
+    assert error.what.startswith("Stripe has it in the other mode: No such payment_intent: 'pi_1'; a similar object exists in live mode")
     assert error.to_do == "Use the live key of the same account, or the database that belongs to this one."
 
 

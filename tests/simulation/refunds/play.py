@@ -316,8 +316,8 @@ class _Stage:
         said = next((each for each in _SAFE_WORDS if each in words), None)
         if said and operator.way in ("make", "request"):
             self.claims.append(Claim(console.run.name, keys, said))
-        if "nothing was sent" in words and any(key in self.sent for key in keys):
-            self.wrong(f"{console.run.name} says that nothing was sent, and something was")
+        if "this run sent nothing" in words and any(label.startswith("POST") for label in console.run.labels):
+            self.wrong(f"{console.run.name} says that it sent nothing, and it did")
         if operator.way == "resume" and code == 0 and is_alone and any(not row.is_settled for row in rows):
             self.wrong(f"{console.run.name} ended with 0, and something is unsettled")
 

@@ -68,7 +68,7 @@ def _of_missing(error: StripeError, words: str) -> UnknownAtStripe:
             to_do="See that STRIPE_SECRET_KEY belongs to the account that took the payment.",
         )
     return UnknownAtStripe(
-        f"it is of the other mode: {words}",
+        f"Stripe has it in the other mode: {words}",
         is_of_other_mode=True,
         now=_NOTHING,
         to_do=f"Use the {error.other_mode} key of the same account, or the database that belongs to this one.",
