@@ -155,8 +155,8 @@ def test_every_line_that_cannot_be_refunded_is_named_with_what_to_do_about_it(ba
         4: "payment #7 is failed: only a succeeded payment can be refunded",
         5: "payment #102 is disputed (dp_1, needs_response): the money is with the card's bank. Answer the dispute in Stripe's Dashboard.",
         6: "Stripe has it in the other mode: No such payment_intent: 'pi_103';"
-        " a similar object exists in live mode, but a test mode key was used"
-        " to make this request. Use the live key of the same account, or the database that belongs to this one.",
+        " a similar object exists in live mode, but a test mode key was"
+        " used to make this request. Use the live key of the same account, or the database that belongs to this one.",
         7: "75.01 USD is more than what is left to refund of payment #11, 75.00 USD",
         8: "ch_11 could be 2 payments. Name one of: 12 (100.00 USD succeeded), 11 (100.00 USD succeeded)",
         9: "payment #10: 1.5 is not an amount in JPY: it has too many decimals",
