@@ -20,7 +20,7 @@ demo: $(READY) ## Payment cards from a private PostgreSQL with sample data
 	@echo "Go on with: $(BIN)/ecloud-pay --demo list --format table   or: $(BIN)/ecloud-pay --help" >&2
 
 test: $(READY) ## All tests, on a real PostgreSQL in both shapes of the tables
-	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: lint types arrows test ## ruff, mypy --strict, the import arrows and all tests
 
@@ -34,8 +34,8 @@ types: $(READY)
 arrows: $(READY)
 	@$(BIN)/lint-imports --no-cache
 
-simulate: $(READY) ## Long proofs: exports killed at a hundred random moments, by two signals
-	@$(BIN)/python -m pytest -q -s -o addopts="--strict-markers --strict-config" tests/simulation
+simulate: $(READY) ## Long proofs: 10,000 refunds with faults (SEED=7 plays one again), exports killed at random moments
+	@$(BIN)/python -m pytest -q -s -o addopts="--strict-markers --strict-config" $(if $(SEED),tests/simulation/test_refunds.py,tests/simulation)
 
 bench: $(READY) ## Speed beside its peers, in one run (BENCH_ARGS=--large: also with 5,000,000 payments)
 	@$(BIN)/python -m bench $(BENCH_ARGS)

@@ -30,7 +30,7 @@ COMMANDS = {
     "show": "Show one payment with its job, metadata, refunds and timeline.",
     "export": "Write rows as CSV, NDJSON, JSON, XLSX or Parquet, whole or not at all.",
     "report": "Say what came in: volume, fees, payouts, refunds, by period or by group.",
-    "refund": "Refund payments through Stripe, once, whatever happens; settle what is open.",
+    "refund": "Refund through Stripe, once, whatever happens; settle what is open.",
     "doctor": "Check settings, database, privileges and files, one line each.",
     "demo": "Look after the private sample database of --demo.",
     "completion": "Print the completion script of a shell.",

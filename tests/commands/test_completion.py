@@ -27,7 +27,7 @@ def test_an_unknown_shell_lists_the_known_ones(console: Console) -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (["ecloud-pay", ""], ["list", "show", "export", "report", "doctor", "demo", "completion"]),
+        (["ecloud-pay", ""], ["list", "show", "export", "report", "refund", "doctor", "demo", "completion"]),
         (["ecloud-pay", "li"], ["list"]),
         (["ecloud-pay", "list", "--status", "s"], ["succeeded"]),
         (["ecloud-pay", "list", "--paid-"], ["--paid-since", "--paid-until"]),

@@ -146,6 +146,6 @@ def _untold(intent: Intent, settlement: Settlement, error: EcloudPayError) -> Ou
     what = f"Stripe has the refund {settlement.refund.id} {whose}" if settlement.refund else f"the refund {whose} ended"
     return OutcomeUnknown(
         f"{what}, and the database could not be told: {error.what}",
-        now="Money has moved." if settlement.refund else "No money moved.",
+        now="Money has moved." if settlement.refund and settlement.refund.holds_money else "No money moved.",
         to_do=f"Do not repeat it. When the database is back: ecloud-pay refund --resume {order.payment_id}",
     )

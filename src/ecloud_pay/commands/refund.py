@@ -31,7 +31,7 @@ def run(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="The outcome as one JSON document.")] = False,
 ) -> None:
-    """Refund a payment through Stripe, once, whatever happens; settle what is open.
+    """Refund through Stripe, once, whatever happens; settle what is open.
 
     First everything is shown: the payment, what came back before, what this refund takes and leaves, whose shares it concerns. Then it
     is confirmed: y/N with a test key, the amount typed with a live one. The refund is recorded before Stripe is asked, so a crash at

@@ -124,7 +124,7 @@ def test_a_proxy_that_is_none(proxy: str) -> None:
         ("all is well", "all is well"),
         ("  two\n lines\t\x00 ", "two lines"),
         ("pass\\word and pass\\\\word", "*** and ***"),
-        ("sk_live_abcDEF123 rk_test_abc pk_live_abc sk_abc whsec_abc/+=", "sk_live_*** rk_test_*** pk_live_*** sk_*** whsec_***"),
+        ("sk_live_abcDEF123 rk_test_abc pk_live_abc sk_abc whsec_abc/+=", "sk_live_*** rk_test_*** pk_live_abc sk_*** whsec_***"),
         ("No such customer: 'ann@example.org'", "No such customer: ***'"),
         ("sk_test_********4242.", "sk_test_***."),
         ("mail <ann.o'neil+x@example.co.uk>, bob@localhost", "mail <***>, ***"),

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ecloud_pay.domain.at_stripe import Mode, RefundState
 from ecloud_pay.domain.errors import NotConfigured
-from ecloud_pay.domain.money import Money
+from ecloud_pay.domain.money import Money, exponent
 from ecloud_pay.domain.payment import Transaction
 from ecloud_pay.domain.refund import Actor, Ending, Intent, Line, Order, RefundReason, Settled
 
@@ -80,7 +80,7 @@ def _intent(transaction_id: int, found: Any) -> Intent:
         raise ValueError("another version wrote it")
     reason, batch = _maybe(found, "reason", str), _maybe(found, "batch", str)
     amount = Money(_value(found, "amount_minor", int), _value(found, "currency", str))
-    amount.figure  # noqa: B018  (raises NotMoney, a ValueError, for a currency that there is not)
+    exponent(amount.currency)  # NotMoney, which is a ValueError, for a currency that there is not
     order = Order(
         key=_value(found, "key", str),
         payment_id=_value(found, "payment_id", int),
