@@ -7,8 +7,9 @@ Leaving the block without `commit`, however that happens, removes the part and l
 
 import errno
 import os
+import signal
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
@@ -51,9 +52,9 @@ class Target:
 
     def more(self) -> BinaryIO:
         """A further part file, as private and as short-lived. Raises CannotWrite."""
-        with self.writing():
+        with self.writing(), _signals_held():
             part = create_part(self._folder, self.name)
-        self._more.append(part)
+            self._more.append(part)
         return part.file
 
     def join(self, part: BinaryIO) -> None:
@@ -143,13 +144,29 @@ def open_target(path: str, *, force: bool) -> Iterator[Target]:
     """
     folder = _open_folder(path)
     try:
-        target = Target(path, folder, force=force)
-        try:
-            yield target
-        finally:
-            target.discard()
+        with _signals_held() as let_go:
+            target = Target(path, folder, force=force)
+            try:
+                let_go()
+                yield target
+            finally:
+                target.discard()
     finally:
         os.close(folder)
+
+
+@contextmanager
+def _signals_held() -> Iterator[Callable[[], None]]:
+    """Signals wait until the block calls what it gets: one between the making of a part and the `try` that removes it would leave it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    try:
+        yield lambda: _set_mask(before)
+    finally:
+        _set_mask(before)
+
+
+def _set_mask(mask: Iterable[int]) -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def commit_all(targets: Sequence[Target]) -> None:
