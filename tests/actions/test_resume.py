@@ -315,9 +315,16 @@ def test_send_anyway_does_not_send_what_stripe_has(till: Till) -> None:
     assert len(till.posts()) == 1
 
 
+def sent_earlier(till: Till, by: timedelta) -> Intent:
+    """The unsettled intent, whose attempt was that long ago."""
+    backdate(till.backend, 1001, first_sent_at=by, last_sent_at=by)
+    return till.ledger.unfinished().unsettled[0]
+
+
 def test_adopt_takes_a_refund_made_elsewhere(till: Till) -> None:
-    intent = killed(till, "reset_before")
+    killed(till, "reset_before")
     id = rival(till)
+    intent = sent_earlier(till, timedelta(minutes=3))
     assert trouble(adopt(intent, id, till.sender, till.account)) is None
     books(till, "completed", id, "25.00")
     assert till.events() == ["refund_requested", "refund_adopted"]
@@ -359,6 +366,44 @@ def test_adopt_refuses_what_cannot_be_it(till: Till, case: str, problem: str) ->
         "",
     )
     assert till.backend.fingerprint() == before
+
+
+def test_adopt_waits_while_its_own_may_still_arrive(till: Till) -> None:
+    killed(till, "reset_before")
+    id = rival(till)
+    intent = sent_earlier(till, timedelta(seconds=150))
+    assert intent.last_sent_at is not None
+    before = till.backend.fingerprint()
+    assert said(lambda: adopt(intent, id, till.sender, till.account)) == (
+        Busy,
+        f"the refund of 25.00 USD of payment #5 was sent at {intent.last_sent_at:%H:%M:%S} UTC and may still arrive",
+        f"Nothing was changed: {id} would stand beside it.",
+        "Adopt it 3 minutes after that, if Stripe has no other one by then.",
+    )
+    assert till.backend.fingerprint() == before
+
+
+def test_adopt_takes_its_own_at_once(till: Till) -> None:
+    intent = killed(till, "reset_after")
+    [mine] = till.gateway.refunds(FIVE)
+    assert trouble(adopt(intent, mine.id, till.sender, till.account)) is None
+    books(till, "completed", mine.id, "25.00")
+
+
+def test_adopt_is_too_late_where_another_run_has_sent_it_since(till: Till) -> None:
+    killed(till, "reset_before")
+    id = rival(till)
+    intent = sent_earlier(till, timedelta(minutes=3))
+    assert till.ledger.mark_sent(intent, "line") is not None
+    assert said(lambda: adopt(intent, id, till.sender, till.account))[0] is OutcomeUnknown
+    books(till, "pending")
+
+
+def test_adopt_at_once_what_was_never_sent(till: Till) -> None:
+    intent = till.begin()
+    id = rival(till)
+    assert trouble(adopt(intent, id, till.sender, till.account)) is None
+    books(till, "completed", id, "25.00")
 
 
 def test_abandon_at_once_what_was_never_sent(till: Till) -> None:

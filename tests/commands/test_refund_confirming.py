@@ -359,6 +359,7 @@ def test_giving_up_asks_and_no_leaves_it(cashier: Cashier) -> None:
 
 def test_adopting_asks_and_yes_adopts(cashier: Cashier) -> None:
     cashier.leave_unsettled()
+    cashier.backdate(minutes=3)
     clicked = cashier.stripe.dashboard_refund(FIVE, 10_00)["id"]
     with cashier.terminal("5", "--adopt", clicked) as terminal:
         terminal.expect_exact(f"Record {clicked} as the refund of 10.00 USD of payment #5? [y/N] ")

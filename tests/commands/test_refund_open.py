@@ -140,6 +140,7 @@ def test_pending_says_what_resume_would_do(cashier: Cashier) -> None:
 
 def test_pending_says_what_stands_in_the_way(cashier: Cashier) -> None:
     cashier.leave_unsettled()
+    cashier.backdate(minutes=3)
     clicked = cashier.stripe.dashboard_refund(FIVE, 10_00)
     assert would(cashier).startswith(
         "resume would leave it: the refund of 10.00 USD of payment #5 is not at Stripe; one of the same amount made elsewhere is:"
@@ -283,6 +284,7 @@ def test_resume_never_touches_a_request_of_the_backend(cashier: Cashier) -> None
 
 def test_resume_leaves_a_rival_to_a_person(cashier: Cashier) -> None:
     cashier.leave_unsettled()
+    cashier.backdate(minutes=3)
     clicked = cashier.stripe.dashboard_refund(FIVE, 10_00)
     with cashier.untouched():
         result = cashier("--resume")
@@ -379,6 +381,7 @@ def test_where_nothing_is_unsettled_there_is_nothing_to_decide(refused: Cashier,
 @BOTH_SHAPES
 def test_adopting_records_what_was_clicked(cashier: Cashier) -> None:
     cashier.leave_unsettled()
+    cashier.backdate(minutes=3)
     clicked = cashier.stripe.dashboard_refund(FIVE, 10_00)["id"]
     result = cashier("5", "--resume", "--adopt", clicked, "--yes", **NOBODY_ASKED)  # saying --resume too says the same
     assert (result.code, result.err) == (0, "")
@@ -398,6 +401,20 @@ def test_adopting_records_what_was_clicked(cashier: Cashier) -> None:
     )
     assert cashier.refunds() == [10_00]
     assert cashier.events()[-1] == "refund_adopted"
+
+
+def test_adopting_waits_while_its_own_may_still_arrive(cashier: Cashier) -> None:
+    cashier.leave_unsettled()
+    clicked = cashier.stripe.dashboard_refund(FIVE, 10_00)["id"]
+    with cashier.untouched():
+        result = cashier("5", "--adopt", clicked, "--yes")
+    assert (result.code, result.out) == (7, "")
+    [what, *rest] = result.err.splitlines()
+    assert re.fullmatch(r"ecloud-pay: the refund of 10\.00 USD of payment #5 was sent at \d\d:\d\d:\d\d UTC and may still arrive", what)
+    assert rest == [
+        f"Nothing was changed: {clicked} would stand beside it.",
+        "Adopt it 3 minutes after that, if Stripe has no other one by then.",
+    ]
 
 
 def test_what_cannot_be_adopted(cashier: Cashier) -> None:

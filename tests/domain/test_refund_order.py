@@ -31,6 +31,7 @@ def test_the_limits_in_time() -> None:
     assert timedelta(hours=23) == rules.KEY_GOOD_FOR  # Stripe may forget a key after 24 h
     assert timedelta(hours=24) == rules.ABANDON_AFTER == rules.SAME_AMOUNT_WITHIN
     assert rules.SEND_WITHIN_S == 60
+    assert timedelta(minutes=3) == rules.ADOPT_AFTER  # the time to send, the longest call, and as much again
 
 
 def test_the_states_of_an_intent() -> None:

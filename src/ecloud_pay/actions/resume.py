@@ -8,7 +8,7 @@ from ecloud_pay.actions.sending import Sender, match
 from ecloud_pay.domain.at_stripe import RefundAtStripe, RefundState
 from ecloud_pay.domain.errors import Busy, EcloudPayError, NotFound, OutcomeUnknown, Refused
 from ecloud_pay.domain.payment import Payment
-from ecloud_pay.domain.refund import ABANDON_AFTER, KEY_GOOD_FOR, Ending, Intent, Settlement
+from ecloud_pay.domain.refund import ABANDON_AFTER, ADOPT_AFTER, KEY_GOOD_FOR, Ending, Intent, Settlement
 from ecloud_pay.ports import Ledger, Standing, Unfinished
 
 
@@ -79,7 +79,7 @@ def send_anyway(intent: Intent, sender: Sender, account: str | None) -> Intent:
 
 def adopt(intent: Intent, refund_id: str, sender: Sender, account: str | None) -> Intent:
     """Take a refund that Stripe holds as this one. Refused where it cannot be: another payment, amount, already somebody's, or Stripe
-    has the one that bears the intent's own key."""
+    has the one that bears the intent's own key. Busy where the intent's own may still be on its way."""
     _is_of_this_account(intent, sender, account)
     standing = _standing(sender, intent)
     refund = sender.gateway.refund(refund_id)
@@ -104,6 +104,13 @@ def adopt(intent: Intent, refund_id: str, sender: Sender, account: str | None) -
         problem = f"has the status {refund.status!r}, which is not known here"
     if problem:
         raise Refused(f"{refund.id} cannot be adopted: it {problem}", now="Nothing was changed.")
+    if refund.key is None and intent.last_sent_at is not None and standing.now - intent.last_sent_at < ADOPT_AFTER:
+        raise Busy(
+            f"the refund of {order.amount} of payment #{order.payment_id} was sent at {intent.last_sent_at:%H:%M:%S} UTC"
+            " and may still arrive",
+            now=f"Nothing was changed: {refund.id} would stand beside it.",
+            to_do=f"Adopt it {ADOPT_AFTER.total_seconds() / 60:.0f} minutes after that, if Stripe has no other one by then.",
+        )
     return _adopt(intent, refund, standing.file.payment, sender)
 
 

@@ -18,6 +18,7 @@ from ecloud_pay.domain.payment import Payment, Refund
 KEY_GOOD_FOR = timedelta(hours=23)
 ABANDON_AFTER = timedelta(hours=24)
 SAME_AMOUNT_WITHIN = timedelta(hours=24)
+ADOPT_AFTER = timedelta(minutes=3)  # of its last attempt, which may be under way that long: another refund must not take its place
 SEND_WITHIN_S = 60.0  # of having recorded an attempt: a machine that slept longer must not send
 LONGEST_NOTE = 500
 

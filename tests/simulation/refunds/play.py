@@ -19,6 +19,7 @@ from support.trail import chain
 
 KEY_HOURS = 23.0
 SAME_HOURS = 24.0
+_UNTIL_IT_MAY_BE_ADOPTED_H = 0.07
 _MOVED = ("succeeded", "pending", "requires_action")
 _STATES = {"succeeded": "completed", "pending": "pending", "requires_action": "pending", "failed": "failed", "canceled": "failed"}
 _NOT_MADE = (2, 4, 5, 6, 7, 75)
@@ -380,6 +381,7 @@ class _Stage:
             free = [each for each in since if each["id"] not in taken]
             if not free:
                 return
+            self._pass(_UNTIL_IT_MAY_BE_ADOPTED_H)
             self._run(Consoles((Operator("adopt", free[0]["id"]),)))
         else:
             self._run(Consoles((Operator(verdict),)))

@@ -101,8 +101,9 @@ class PostgresLedger:
             current = _current(standing, intent)
             if current.settlement is not None and not _overrules(settlement, current.settlement, current.order.key):
                 return current
-            if settlement.refund is None and current.attempts != intent.attempts:
-                # Ending it without a refund lets the next one begin, while an attempt that we know nothing of may be under way.
+            bears_its_key = settlement.refund is not None and settlement.refund.key == current.order.key
+            if not bears_its_key and current.attempts != intent.attempts:
+                # Any other end lets the next one begin, while an attempt that we know nothing of may be under way.
                 raise Busy("another run has sent it since")
             settled = replace(current, settlement=_settled(settlement, standing.now), is_audited=False)
             self._write(transaction, standing, settled, settlement)
