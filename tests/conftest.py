@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ from support.backend import SHAPES, Backend, a_role_with_a_password, create_data
 from support.canaries import LOOSE, READER_PASSWORD, Canaries
 from support.console import Console
 from support.standin import Stripe, running_stripe
+
+# Under nohup or in a shell's background they come ignored, and every console started from here would keep ignoring them.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 
 from ecloud_pay.signals import MoneyInFlight, Stopped
 
+LONGEST_S = 60.0
 BEGIN = """
 import os, signal, sys, time
 from ecloud_pay.signals import MoneyInFlight, Stopped, raise_on_signals
@@ -30,9 +32,14 @@ def python(program: str, *, ignoring: int | None = None) -> Iterator["subprocess
     finally:
         if ignoring is not None:
             signal.signal(ignoring, before)
+    giving_up = threading.Timer(LONGEST_S, process.kill)
+    giving_up.start()
     with process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            giving_up.cancel()
+            process.kill()
 
 
 def said(process: "subprocess.Popen[str]") -> str:
