@@ -11,6 +11,7 @@ from ecloud_pay import __version__
 from ecloud_pay.cli import COMMANDS, EXIT_CODES
 from ecloud_pay.commands.options import Common
 from ecloud_pay.commands.printing import FORMATS
+from ecloud_pay.commands.refund_options import Asked, Batch, Consent, Unfinished
 from ecloud_pay.commands.selection import Filters
 from ecloud_pay.domain.period import FORMS
 from ecloud_pay.rendering.errors import DIFFERENCES
@@ -80,10 +81,18 @@ def test_the_readme_names_every_filter_common_option_format_and_date_form() -> N
     for bundle in (Filters, Common):
         for name in bundle.__dataclass_fields__:
             option = {"refunded": "refunded", "quiet": "-q", "verbose": "-v"}.get(name, "--" + name.replace("_", "-"))
-            assert f"`{option}" in README or f"{option}" in README, option
+            assert option in README, option
     assert "|".join(FORMATS) in README
     for form in FORMS.split(", "):
         assert f"`{form}`" in README, form
+
+
+def test_the_readme_names_every_option_of_a_refund() -> None:
+    words = set(re.findall(r"--[a-z-]+", README.replace("[no-]", "")))
+    for bundle in (Asked, Consent, Unfinished, Batch):
+        for name in bundle.__dataclass_fields__:
+            option = "--" + name.strip("_").replace("_", "-")
+            assert option in words, option
 
 
 def test_the_changelog_has_this_version() -> None:

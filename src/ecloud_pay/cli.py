@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -18,9 +18,12 @@ from ecloud_pay.commands.options import Common, spread
 from ecloud_pay.domain.errors import CannotWrite, EcloudPayError
 from ecloud_pay.rendering import errors
 from ecloud_pay.rendering.screen import ClosedPipe, writing_to_stdout
-from ecloud_pay.secret import passwords_in, redacted
+from ecloud_pay.secret import passwords_in, redacted, without_people
 from ecloud_pay.signals import Stopped, raise_on_signals
 from ecloud_pay.wiring import Choices, Wiring
+
+if TYPE_CHECKING:
+    from traceback import TracebackException
 
 HELP_WIDTH = 100
 
@@ -120,6 +123,10 @@ class Run:
             log_to_stderr(self.wiring.secrets(), debug=choices.debug, as_json=choices.log_json)
         return self.wiring
 
+    def from_here(self, advice: str) -> str:
+        """`advice`, whose lines to copy lead where this run has read."""
+        return self.wiring.from_here(advice) if self.wiring else advice
+
     @property
     def is_debugging(self) -> bool:
         """Whether a traceback is wanted."""
@@ -161,6 +168,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         return _tell_usage(error, this)
     except EcloudPayError as error:
+        error.to_do = this.from_here(error.to_do)
         _tell(errors.error_lines(error, this.secrets()), this, error)
         return errors.exit_code(error)
     except ClosedPipe:
@@ -242,11 +250,31 @@ def _tell_usage(error: typer.TyperException, this: Run) -> int:
 
 def _tell(lines: Sequence[str], this: Run, error: BaseException | None = None) -> None:
     if this.is_debugging and error is not None:
-        import traceback
-
-        secrets = this.secrets()
-        _print(redacted("".join(traceback.format_exception(error)), secrets), to_stderr=True)
+        _print(without_people(redacted(_traceback(error), this.secrets())), to_stderr=True)
     _print("\n".join(lines) + "\n", to_stderr=True)
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback, with the first line alone of each exception's words.
+
+    A driver's further lines quote whole rows: in the language of the server, and as many lines as a value in them has.
+    """
+    import traceback
+
+    told = traceback.TracebackException.from_exception(error)
+    text = "".join(told.format())
+    for each in _chain(told):
+        first, *more = "".join(each.format_exception_only()).splitlines(keepends=True)
+        if more:
+            text = text.replace(first + "".join(more), f"{first}(and more lines, which may quote a row)\n")
+    return text
+
+
+def _chain(told: "TracebackException") -> "Iterator[TracebackException]":
+    for before in (told.__cause__, told.__context__):
+        if before is not None:
+            yield from _chain(before)
+    yield told
 
 
 def _print(text: str, *, to_stderr: bool = False) -> None:

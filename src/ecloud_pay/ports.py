@@ -223,13 +223,13 @@ class Ledger(Protocol):
         """`write` the intent's last audit line and say so in it, under a lock, if that has not been done."""
 
     def unfinished(self) -> "Unfinished":
-        """Every intent of ours that has not ended, or has not been audited, of the last 45 days or of a pending refund."""
+        """Every intent of ours that has not ended, or has not been audited; of the last 45 days, or of a pending row or transaction."""
 
     def pending(self) -> "Sequence[PendingRow]":
         """Pending refund rows that are no unsettled intents of ours, oldest first."""
 
-    def decline_request(self, refund_row: int) -> bool:
-        """Close a request of the backend as failed; False where it is one no longer."""
+    def decline_request(self, refund_row: int, write: Callable[[], None]) -> bool:
+        """Close a request of the backend as failed, and `write` that before it is committed; False where it is one no longer."""
 
 
 @dataclass(frozen=True, slots=True)

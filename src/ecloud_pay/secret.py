@@ -1,10 +1,14 @@
-"""A text that must not leave, the passwords inside an address, and the blanking out of both."""
+"""A text that must not leave, the passwords inside an address, what tells of a person, and the blanking out of them."""
 
 import re
 from collections.abc import Iterable, Iterator
 
 # Stripe masks keys that it quotes with asterisks; what is left of one is not shown either.
 _STRIPE_KEY = re.compile(r"((?:sk|rk)_(?:live|test)_|\b(?:sk|rk)_|whsec_)[A-Za-z0-9_+/=*-]+")
+# An e-mail address, wherever it stands among other words.
+EMAIL = re.compile(r"[^\s@<>()\"`,;:]+@[^\s@<>()\"'`,;:]+")
+# What PostgreSQL says beside its message holds the values of whole rows and of parameters. (`repr` puts an n right in front of it.)
+_ASIDE = re.compile(r"(DETAIL|CONTEXT):.*")
 
 
 class Secret:
@@ -42,3 +46,8 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "***")
     return _STRIPE_KEY.sub(r"\1***", text)
+
+
+def without_people(text: str) -> str:
+    """`text` without e-mail addresses and without what PostgreSQL says of rows (the rest of a line behind DETAIL: or CONTEXT:)."""
+    return EMAIL.sub("***", _ASIDE.sub(r"\1: ***", text))

@@ -6,9 +6,9 @@ import time
 from types import FrameType, TracebackType
 from typing import Self
 
+from ecloud_pay import clock
+
 _ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# A clock that goes on while the machine sleeps: Linux has one of its own, elsewhere (macOS) the monotonic one does.
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _SLICE_S = 0.05  # how long a wait goes on after it was asked to end
 
 
@@ -57,7 +57,7 @@ class MoneyInFlight:
             time.sleep(min(left_s, _SLICE_S))
 
     def elapsed_s(self) -> float:
-        return time.clock_gettime(_CLOCK)
+        return clock.elapsed_s()
 
     def raise_if_stopped(self, now: str = "what was begun has ended, and is recorded") -> None:
         """Stopped, now that the money has landed, if a signal came meanwhile."""
@@ -77,5 +77,6 @@ class MoneyInFlight:
 
     def _remember(self, signum: int, _frame: FrameType | None) -> None:
         if self._first is not None:
-            _stop(signum, None)
+            _ignore_more()
+            raise Stopped(signum, "what was begun is recorded: ecloud-pay refund --pending shows what is open")
         self._first = signum

@@ -232,6 +232,10 @@ class Wiring:
         """A line to copy that reads from the same place as this run."""
         return shlex.join([PROGRAM, *self.choices.words(), *words])
 
+    def from_here(self, advice: str) -> str:
+        """`advice` with such a line in the place of each that has no options yet."""
+        return advice.replace(f"{PROGRAM} ", f"{self.command_line()} ")
+
     def inspect_database(self, setting: str) -> "DatabaseFacts":
         """What the catalogue says of the database that `setting` names."""
         from ecloud_pay.adapters.postgres.catalogue import inspect

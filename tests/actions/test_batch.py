@@ -9,6 +9,8 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -17,17 +19,26 @@ from typing import Any
 import pytest
 
 from ecloud_pay.actions.batch import Plan, Rules, plan, run
+from ecloud_pay.adapters.audit.log import AuditLog
+from ecloud_pay.adapters.postgres.engine import Database
+from ecloud_pay.adapters.postgres.ledger import PostgresLedger
+from ecloud_pay.adapters.postgres.login import parse_login
+from ecloud_pay.adapters.postgres.tables import Names
+from ecloud_pay.adapters.postgres.writing import Writer
 from ecloud_pay.adapters.stripe.gateway import Limits, open_gateway
 from ecloud_pay.commands.refund_counter import payment_meant
+from ecloud_pay.domain.audit import AuditEvent
 from ecloud_pay.domain.batch import DEFAULT_BATCH, BadLine, Due, Entry, Result
 from ecloud_pay.domain.errors import CannotWrite, NotConfigured, Unavailable
+from ecloud_pay.domain.money import Money
 from ecloud_pay.domain.preview import Wish
-from ecloud_pay.domain.refund import RefundReason
+from ecloud_pay.domain.refund import Line, RefundReason
+from ecloud_pay.ports import Standing
 from ecloud_pay.secret import Secret
 from support.backend import SHAPES, Backend, drop_database
 from support.batches import MORE, put_more_payments
 from support.office import put_payments
-from support.refunding import OPS, Till, keep, open_ledger, put_back
+from support.refunding import OPS, FullDisk, Till, backdate, keep, open_ledger, put_back
 from support.standin import Seen, Stripe
 from support.trail import trail
 
@@ -280,13 +291,54 @@ def test_an_edited_and_reordered_file_refunds_what_is_new_in_it(batch: Till) -> 
 def test_the_kth_such_line_is_a_refund_of_its_own(batch: Till) -> None:
     assert statuses(refund(batch, "101 10", "102 10")) == ["completed", "completed"]
     third = "101 10", "101 10", "101 10"
-    twin = "was refunded within the last 24 h already"
-    assert [(place, twin in words) for place, words in problems(planned(batch, *third))] == [(3, True), (4, True)]
+    hint = "it repeats line 2: the same payment and amount. If both are meant, add --allow-duplicate."
+    assert problems(planned(batch, *third)) == [(3, hint), (4, hint)]
     assert dues(planned(batch, *third, may_repeat=True)) == [Due.DONE, Due.REFUND, Due.REFUND]
     refund(batch, *third, may_repeat=True)
     refund(batch, *third, may_repeat=True)
     refund(batch, "101 10", may_repeat=True)  # one of them cut out: the other two were made all the same
     assert at_stripe(batch, 101) == [[10_00] * 3]
+
+
+def make_older(till: Till, hours: int) -> None:
+    """Let every refund have been made so many hours earlier, here and at Stripe."""
+    for made in till.stripe.refunds():
+        till.stripe.overwrite(made["id"], created=made["created"] - hours * 3600)
+    till.backend.run(f"UPDATE payments_refund SET created_at = created_at - interval '{hours} hours' WHERE id > 1000")
+    for (number,) in till.backend.rows("SELECT id FROM payments_transaction WHERE id > 1000"):
+        backdate(till.backend, number, created_at=timedelta(hours=hours))
+
+
+def test_a_line_that_an_edited_file_repeats_must_be_meant_however_long_ago_the_first_was_made(batch: Till) -> None:
+    refund(batch, "101 10")
+    make_older(batch, hours=25)
+    found = planned(batch, "101 10", "101 10", "102 10")
+    hint = "it repeats line 2: the same payment and amount. If both are meant, add --allow-duplicate."
+    assert (dues(found), problems(found)) == ([Due.DONE, Due.REFUND], [(3, hint)])
+    assert dues(planned(batch, "101 10", batch="november")) == [Due.REFUND]
+    assert statuses(refund(batch, "101 10", "101 10", may_repeat=True)) == ["completed", "completed"]
+    assert at_stripe(batch, 101) == [[10_00, 10_00]]
+
+
+def test_a_line_repeats_one_that_is_unsettled_or_failed_too(batch: Till) -> None:
+    hint = "it repeats line 2: the same payment and amount. If both are meant, add --allow-duplicate."
+    batch.stripe.faults("decline", code="charge_disputed", message="no")
+    assert statuses(refund(batch, "101 10")) == ["failed"]
+    batch.stripe.faults("500_not_acted")
+    assert statuses(refund(batch, "102 10")) == ["unknown"]
+    for payment, due in ((101, Due.FAILED), (102, Due.RESUME)):
+        found = planned(batch, f"{payment} 10", f"{payment} 10")
+        assert (dues(found), problems(found)) == ([due], [(3, hint)])
+
+
+def test_a_plan_knows_which_lines_another_batch_has_refunded_within_a_day(batch: Till) -> None:
+    refund(batch, "101 10", "102 10")
+    batch.stripe.faults("decline", code="charge_disputed", message="no")
+    refund(batch, "104 10")
+    lines = "101 10", "101 11", "102 10", "103 10", "104 10"
+    assert [item.elsewhere for item in planned(batch, *lines, batch="november").items] == [DEFAULT_BATCH, None, DEFAULT_BATCH, None, None]
+    make_older(batch, hours=25)
+    assert [item.elsewhere for item in planned(batch, *lines, batch="november").items] == [None] * 5
 
 
 def test_a_line_is_refunded_once_in_each_batch(batch: Till) -> None:
@@ -401,7 +453,7 @@ def test_an_unfinished_line_comes_before_the_others_of_its_payment(batch: Till) 
 def test_after_a_line_of_unknown_outcome_the_next_of_its_payment_is_not_sent(batch: Till) -> None:
     batch.stripe.faults("html_200_not_acted")
     first = refund(batch, "101 10", "101 20")
-    assert statuses(first) == ["unknown", "refused"]
+    assert statuses(first) == ["unknown", "busy"]
     assert first[1].words is not None
     assert first[1].words.startswith("payment #101 has an unsettled refund of 10.00 USD, begun by ops@demo at ")
     assert statuses(refund(batch, "101 10", "101 20")) == ["completed", "completed"]
@@ -430,6 +482,76 @@ def test_an_audit_trail_that_fails_stops_the_rest_and_sends_nothing(batch: Till)
     results = run(found.items, batch.desk, batch.sender, lambda: None)
     assert {type(result.error) for result in results if result.error} == {CannotWrite}
     assert (set(statuses(results)), batch.posts()) == ({"refused", "not begun"}, [])
+
+
+class Fading(PostgresLedger):
+    """The books, out of reach for whoever reads them once `is_gone`."""
+
+    is_gone = False
+
+    def read(self, payment_id: int) -> Standing | None:
+        if self.is_gone:
+            raise Unavailable("the database is out of reach")
+        return super().read(payment_id)
+
+
+class Fatal(FullDisk):
+    """A full disk, and with it goes the database."""
+
+    def __init__(self, audit: AuditLog, event_type: str, books: Fading) -> None:
+        super().__init__(audit, event_type)
+        self._books = books
+
+    def append(self, event: AuditEvent) -> str:
+        try:
+            return super().append(event)
+        except CannotWrite:
+            self._books.is_gone = True
+            raise
+
+
+def test_a_refund_without_its_audit_line_is_unknown_where_the_books_cannot_be_read_again(batch: Till) -> None:
+    database = Database(parse_login(batch.backend.conninfo, "DATABASE_URL"), Names(), "UTC")
+    books = Fading(database, Writer(database, lambda _: None))
+    found = planned(batch, "101 10")
+    sender = replace(batch.sender, audit=Fatal(batch.audit, "refunded", books))
+    [result] = run(found.items, replace(batch.desk, ledger=books), sender, lambda: None)
+    assert (result.status, result.words) == (
+        "unknown",
+        "the outcome of the refund of 10.00 USD of payment #101 is unknown: the audit line could not be written: the disk is full",
+    )
+    assert at_stripe(batch, 101) == [[10_00]]
+    assert statuses(refund(batch, "101 10")) == ["completed"]
+
+
+def test_a_line_that_another_run_has_in_flight_is_busy_and_left_for_the_next_run(batch: Till) -> None:
+    found = planned(batch, "101 10", "102 10")
+    batch.begin(payment_id=101, payment_intent="pi_101", amount=Money(10_00, "usd"), line=Line(DEFAULT_BATCH, 1))
+    first, second = run(found.items, batch.desk, batch.sender, lambda: None)
+    assert (first.status, first.is_left, first.is_unknown, first.is_done, second.status) == ("busy", True, False, False, "completed")
+    assert at_stripe(batch, 101) == [[]]
+
+
+@pytest.mark.parametrize("retry", [False, True])
+def test_a_line_that_another_run_has_had_declined_meanwhile_is_not_sent_again(batch: Till, retry: bool) -> None:
+    found = planned(batch, "101 10", retry=retry)
+    batch.stripe.faults("decline", code="charge_disputed", message="no")
+    assert statuses(refund(batch, "101 10")) == ["failed"]
+    [result] = run(found.items, batch.desk, batch.sender, lambda: None)
+    assert (result.item.due, result.status, result.words, len(batch.posts())) == (
+        Due.FAILED,
+        "failed",
+        "Stripe refused the refund of 10.00 USD of payment #101: charge_disputed: no",
+        1,
+    )
+
+
+def test_a_line_that_another_run_did_not_get_to_send_is_sent(batch: Till) -> None:
+    found = planned(batch, "101 10")
+    batch.stripe.faults("429", times=5)
+    assert statuses(refund(batch, "101 10")) == ["not sent"]
+    assert statuses(run(found.items, batch.desk, batch.sender, lambda: None)) == ["completed"]
+    assert at_stripe(batch, 101) == [[10_00]]
 
 
 def test_who_asks_to_stop_gets_what_is_in_flight_and_no_more(batch: Till) -> None:

@@ -250,14 +250,14 @@ def test_a_database_that_is_gone_after_the_200_is_said_loudly_with_stripes_id(ti
     assert (len(till.posts()), till.events()[2:]) == (1, ["refund_adopted"])
 
 
-def test_a_refusal_that_could_not_be_recorded_moved_no_money(till: Till) -> None:
+def test_a_refusal_that_could_not_be_recorded_stays_open(till: Till) -> None:
     till.stripe.faults("decline", message="No.")
     sender = replace(till.sender, ledger=Gone(till, "settle"))
     with pytest.raises(OutcomeUnknown) as raised:
         carry_out(till.preview(), sender)
     assert sentences(raised.value) == (
         "the refund of 25.00 USD of payment #5 ended, and the database could not be told: the database cannot be reached",
-        "No money moved.",
+        "It stays recorded as unsettled.",
         "Do not repeat it. When the database is back: ecloud-pay refund --resume 5",
     )
 

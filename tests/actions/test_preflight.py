@@ -138,12 +138,12 @@ FEE = "payment #5 has an application fee, so somebody must decide what becomes o
             FEE,
             "Add --refund-application-fee (give its share back) or --no-refund-application-fee (keep it).",
         ),
-        ({}, {"reverse_transfer": True}, "payment #5 has no transfer, so --reverse-transfer says nothing about it", "Leave it out."),
-        ({}, {"reverse_transfer": False}, "payment #5 has no transfer, so --no-reverse-transfer says nothing about it", "Leave it out."),
+        ({}, {"reverse_transfer": True}, "payment #5 has no transfer, so --reverse-transfer has no meaning", "Leave it out."),
+        ({}, {"reverse_transfer": False}, "payment #5 has no transfer, so --no-reverse-transfer has no meaning", "Leave it out."),
         (
             {},
             {"refund_application_fee": True},
-            "payment #5 has no application fee, so --refund-application-fee says nothing about it",
+            "payment #5 has no application fee, so --refund-application-fee has no meaning",
             "Leave it out.",
         ),
     ],
@@ -311,7 +311,7 @@ def test_an_unsettled_refund_is_in_the_way(till: Till, was_sent: bool) -> None:
     assert said(till, lambda: till.preview(amount="1.00", key="second", may_repeat=True, accepts_drift=True)) == (
         Busy,
         f"payment #5 has an unsettled refund of 25.00 USD, begun by ops@demo at {intent.created_at:%Y-%m-%d %H:%M:%S} UTC",
-        f"Nothing was sent. That one {'may have been' if was_sent else 'was not'} sent to Stripe.",
+        f"Nothing was sent. That one {'may have been sent to Stripe' if was_sent else 'had not been sent to Stripe yet'}.",
         "If nobody is at it just now: ecloud-pay refund --resume 5",
     )
     assert till.preview(12).order.payment_id == 12

@@ -11,7 +11,7 @@ import pytest
 from ecloud_pay.actions.events import requested
 from ecloud_pay.actions.refund import carry_out, trouble
 from ecloud_pay.actions.resume import abandon, adopt, resume, send_anyway, unsettled_of, would
-from ecloud_pay.domain.errors import Busy, CannotWrite, EcloudPayError, NotFound, OutcomeUnknown, Refused
+from ecloud_pay.domain.errors import Busy, CannotWrite, EcloudPayError, NotFound, OutcomeUnknown, Refused, Unavailable
 from ecloud_pay.domain.refund import Ending, Intent, Settlement
 from support.office import FIVE
 from support.refunding import KEY, FullDisk, Till, backdate, damage, sentences
@@ -156,7 +156,7 @@ def test_what_is_no_rival(till: Till, what: str) -> None:
         rival(till)
         till.backend.run("SELECT 1")
         killed(till, "reset_before")
-        damage(till.backend, 1001, created_at=(datetime.now(UTC) + timedelta(seconds=62)).isoformat())
+        damage(till.backend, 1001, created_at=(datetime.now(UTC) + timedelta(seconds=602)).isoformat())
     else:
         killed(till, "reset_before")
         id = rival(till, 24_00 if what == "another amount" else 25_00)
@@ -366,6 +366,132 @@ def test_adopt_refuses_what_cannot_be_it(till: Till, case: str, problem: str) ->
         "",
     )
     assert till.backend.fingerprint() == before
+
+
+@pytest.mark.parametrize("status", ["pending", "completed"])
+def test_adopt_takes_what_somebody_has_written_into_its_own_row(till: Till, status: str) -> None:
+    killed(till, "reset_before")
+    id = rival(till)
+    till.backend.rows_changed("UPDATE payments_refund SET stripe_refund_id = %s, status = %s WHERE id = 1001", id, status)
+    intent = sent_earlier(till, timedelta(minutes=3))
+    assert trouble(adopt(intent, id, till.sender, till.account)) is None
+    books(till, "completed", id, "25.00")
+    assert till.resume() == []
+    assert len(till.posts()) == 1
+
+
+def test_adopt_takes_one_whose_row_is_gone(till: Till) -> None:
+    killed(till, "reset_before")
+    id = rival(till)
+    intent = sent_earlier(till, timedelta(minutes=3))
+    till.backend.run(GONE)
+    assert trouble(adopt(intent, id, till.sender, till.account)) is None
+    assert till.books() == {
+        "refunds": [],
+        "transactions": [("completed", id)],
+        "booked": Decimal("25.00"),
+        "payment": "succeeded",
+    }
+    assert till.resume() == []
+
+
+def test_adopt_refuses_what_somebody_has_completed_as_another_one(till: Till) -> None:
+    killed(till, "reset_before")
+    id = rival(till)
+    intent = sent_earlier(till, timedelta(minutes=3))
+    till.backend.run("UPDATE payments_refund SET stripe_refund_id = 're_x', status = 'completed' WHERE id = 1001")
+    before = till.backend.fingerprint()
+    assert said(lambda: adopt(intent, id, till.sender, till.account)) == (
+        Refused,
+        f"{id} cannot be adopted: it comes too late: refund #1001 is completed here already",
+        "Nothing was changed.",
+        "",
+    )
+    assert till.backend.fingerprint() == before
+
+
+GONE = "DELETE FROM payments_refund WHERE id = 1001"
+COMPLETED = "UPDATE payments_refund SET status = 'completed' WHERE id = 1001"
+FAILED = "UPDATE payments_refund SET status = 'failed' WHERE id = 1001"
+NAMED = "UPDATE payments_refund SET stripe_refund_id = 're_x' WHERE id = 1001"
+TRANSACTION_FAILED = "UPDATE payments_transaction SET status = 'failed' WHERE id = 1001"
+CHANGES = [
+    (GONE, "somebody has deleted refund #1001 here"),
+    (COMPLETED, "somebody has made refund #1001 completed here"),
+    (FAILED, "somebody has made refund #1001 failed here"),
+    (NAMED, "somebody has written re_x into refund #1001 here"),
+    (TRANSACTION_FAILED, "somebody has made transaction #1001 failed here"),
+]
+
+
+@pytest.mark.parametrize("change", [GONE, COMPLETED, FAILED, NAMED, TRANSACTION_FAILED])
+def test_what_stripe_has_is_recorded_whatever_somebody_has_made_of_the_rows(till: Till, change: str) -> None:
+    intent = killed(till, "reset_after")
+    [refund] = till.stripe.refunds(FIVE)
+    till.backend.run(change)
+    assert would(intent, till.sender, till.account) == f"record {refund['id']}, which Stripe has"
+    [resumed] = till.resume()
+    assert (resumed.words, resumed.error) == (f"The refund {refund['id']} of 25.00 USD was made.", None)
+    row = ("completed", refund["id"])
+    assert till.books() == {
+        "refunds": [] if change == GONE else [row],
+        "transactions": [row],
+        "booked": Decimal("25.00"),
+        "payment": "succeeded",
+    }
+    assert till.events() == ["refund_requested", "refund_adopted"]
+    assert len(till.posts()) == 1
+    assert till.resume() == []
+
+
+@pytest.mark.parametrize(("change", "words"), CHANGES)
+def test_what_was_never_sent_ends_where_somebody_has_changed_its_rows(till: Till, change: str, words: str) -> None:
+    intent = till.begin()
+    till.backend.run(change)
+    refunds = till.books()["refunds"]
+    assert would(intent, till.sender, till.account) == f"end it as not sent: {words}"
+    [resumed] = till.resume()
+    assert resumed.words == f"The refund of 25.00 USD was not sent: {words}."
+    assert resumed.error is not None
+    assert (type(resumed.error), *sentences(resumed.error)) == (
+        Unavailable,
+        f"the refund of 25.00 USD of payment #5 was not sent: {words}",
+        "No money moved, and that is recorded.",
+        "It is safe to repeat.",
+    )
+    assert till.books() == {
+        "refunds": [("failed", "")] if change == TRANSACTION_FAILED else refunds,
+        "transactions": [("failed", "")],
+        "booked": Decimal(0),
+        "payment": "succeeded",
+    }
+    assert till.posts() == []
+    assert till.resume() == []
+
+
+@pytest.mark.parametrize(("change", "words"), CHANGES)
+def test_what_may_still_arrive_is_not_sent_again_where_somebody_has_changed_its_rows(till: Till, change: str, words: str) -> None:
+    intent = killed(till, "reset_before")
+    till.backend.run(change)
+    before = till.backend.fingerprint()
+    what = f"the refund of 25.00 USD of payment #5 was sent, Stripe's list has none, and {words}"
+    expected = (
+        OutcomeUnknown,
+        what,
+        "It is not sent again while that is so, and stays unsettled.",
+        "24 h after its last attempt: ecloud-pay refund --abandon 5",
+    )
+    [resumed] = till.resume()
+    assert resumed.error is not None
+    assert (type(resumed.error), *sentences(resumed.error)) == expected
+    assert would(intent, till.sender, till.account) == f"leave it: {what}"
+    assert said(lambda: send_anyway(intent, till.sender, till.account)) == expected
+    assert till.backend.fingerprint() == before
+    assert len(till.posts()) == 1
+    abandon(sent_earlier(till, 25 * HOUR), till.sender, till.account)
+    assert till.books()["transactions"] == [("failed", "")]
+    assert till.events() == ["refund_requested", "refund_abandoned"]
+    assert till.resume() == []
 
 
 def test_adopt_waits_while_its_own_may_still_arrive(till: Till) -> None:

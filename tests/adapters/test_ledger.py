@@ -328,8 +328,110 @@ class TestWhatCameBack:
             "UPDATE payments_refund SET status = 'completed', stripe_refund_id = 're_1' WHERE id = 1001;"
             "UPDATE payments_payment SET refund_amount = 25 WHERE id = 5"
         )
+        payment = row(backend, "payments_payment", 5)
         ledger.settle(intent, accepted())
         assert statuses(backend) == DONE
+        assert row(backend, "payments_payment", 5) == payment
+
+    @pytest.mark.parametrize("id", ["re_1", "", None])
+    @pytest.mark.parametrize(("booked", "completed", "expected"), [("0", "0", "25.00"), ("10", "0", "25.00"), ("30", "30", "55.00")])
+    def test_a_row_that_somebody_has_completed_without_booking_it_is_booked(
+        self, backend: Backend, ledger: PostgresLedger, id: str | None, booked: str, completed: str, expected: str
+    ) -> None:
+        intent = begin(ledger, reason=RefundReason.DUPLICATE)
+        another(backend, completed, "re_x")
+        backend.rows_changed("UPDATE payments_refund SET status = 'completed', stripe_refund_id = %s WHERE id = 1001", id)
+        backend.rows_changed("UPDATE payments_payment SET refund_amount = %s WHERE id = 5", Decimal(booked))
+        payment = row(backend, "payments_payment", 5)
+        ledger.settle(intent, accepted())
+        assert statuses(backend) == ("completed", "re_1", "completed", "re_1", Decimal(expected))
+        assert row(backend, "payments_payment", 5) == {
+            **payment,
+            "refund_amount": Decimal(expected),
+            "refund_reason": "duplicate",
+            "refunded_at": MADE_AT,
+        }
+
+    def test_a_row_that_somebody_has_completed_as_another_refund_does_not_stand_for_this_one(
+        self, backend: Backend, ledger: PostgresLedger
+    ) -> None:
+        intent = begin(ledger)
+        backend.run(
+            "UPDATE payments_refund SET status = 'completed', stripe_refund_id = 're_x' WHERE id = 1001;"
+            "UPDATE payments_payment SET refund_amount = 25 WHERE id = 5"
+        )
+        ledger.settle(intent, accepted())
+        assert statuses(backend) == ("completed", "re_x", "completed", "re_1", Decimal("50.00"))
+
+    @pytest.mark.parametrize(("booked", "completed", "expected"), [("0", "0", "25.00"), ("40", "0", "65.00"), ("0", "30", "30.00")])
+    def test_where_the_backend_has_deleted_the_row(
+        self, backend: Backend, ledger: PostgresLedger, booked: str, completed: str, expected: str
+    ) -> None:
+        intent = begin(ledger)
+        another(backend, completed, "re_x")
+        backend.run("DELETE FROM payments_refund WHERE id = 1001")
+        backend.rows_changed("UPDATE payments_payment SET refund_amount = %s WHERE id = 5", Decimal(booked))
+        settled = ledger.settle(intent, accepted())
+        assert settled.is_settled
+        assert ledger.unfinished().unsettled == []
+        assert left_without_a_row(backend) == ("completed", "re_1", Decimal(expected))
+
+    @pytest.mark.parametrize("booked", ["0", "25"])
+    def test_where_the_backend_has_put_a_row_of_its_own_in_the_place_of_ours(
+        self, backend: Backend, ledger: PostgresLedger, booked: str
+    ) -> None:
+        intent = begin(ledger)
+        backend.run("DELETE FROM payments_refund WHERE id = 1001")
+        another(backend, "25", "re_1")
+        backend.rows_changed("UPDATE payments_payment SET refund_amount = %s WHERE id = 5", Decimal(booked))
+        ledger.settle(intent, accepted())
+        assert left_without_a_row(backend) == ("completed", "re_1", Decimal("25.00"))
+
+
+def another(backend: Backend, amount: str, id: str) -> None:
+    """A completed refund of payment #5 that is not ours."""
+    backend.rows_changed(
+        """INSERT INTO payments_refund (id, payment_id, amount, status, stripe_refund_id, created_at)
+        VALUES (100, 5, %s, 'completed', %s, now())""",
+        Decimal(amount),
+        id,
+    )
+
+
+def left_without_a_row(backend: Backend) -> tuple[Any, ...]:
+    """Transaction row with Stripe's id, and refund_amount, where the refund row is gone and stays so."""
+    assert backend.rows("SELECT 1 FROM payments_refund WHERE id = 1001") == []
+    [found] = backend.rows(
+        """SELECT t.status, coalesce(t.stripe_transaction_id, ''), coalesce(p.refund_amount, 0)
+        FROM payments_transaction t JOIN payments_payment p ON p.id = t.payment_id WHERE t.id = 1001"""
+    )
+    return found
+
+
+@pytest.mark.parametrize("settlement", [DECLINED, NOT_SENT, ABANDONED])
+def test_a_row_that_bears_an_id_of_stripes_by_hand_is_not_called_failed(
+    backend: Backend, ledger: PostgresLedger, settlement: Settlement
+) -> None:
+    intent = begin(ledger)
+    backend.run("UPDATE payments_refund SET stripe_refund_id = 're_x' WHERE id = 1001")
+    refund, payment = row(backend, "payments_refund", 1001), row(backend, "payments_payment", 5)
+    ledger.settle(intent, settlement)
+    assert row(backend, "payments_refund", 1001) == refund
+    assert row(backend, "payments_payment", 5) == payment
+    assert statuses(backend) == ("pending", "re_x", "failed", "", Decimal(0))
+    assert ledger.unfinished().unsettled == []
+    assert [(found.refund.id, found.refund.stripe_refund_id) for found in ledger.pending()] == [(2, None), (1001, "re_x")]
+
+
+@pytest.mark.parametrize("settlement", [DECLINED, NOT_SENT, ABANDONED])
+def test_an_intent_whose_row_is_deleted_ends_without_it(backend: Backend, ledger: PostgresLedger, settlement: Settlement) -> None:
+    intent = begin(ledger)
+    backend.run("DELETE FROM payments_refund WHERE id = 1001")
+    payment = row(backend, "payments_payment", 5)
+    ledger.settle(intent, settlement)
+    assert left_without_a_row(backend) == ("failed", "", Decimal(0))
+    assert row(backend, "payments_payment", 5) == payment
+    assert ledger.unfinished().unsettled == []
 
 
 def test_what_the_backend_keeps_beside_our_key_survives(backend: Backend, ledger: PostgresLedger) -> None:
@@ -423,7 +525,7 @@ class TestRequests:
         assert (intent.refund_id, intent.transaction_id) == (2, 1001)
         assert row(backend, "payments_refund", 2) == before
         assert [found.refund.id for found in ledger.pending()] == []
-        assert ledger.decline_request(2) is False
+        assert ledger.decline_request(2, lambda: None) is False
 
     @pytest.mark.parametrize("settlement", [NOT_SENT, ABANDONED])
     def test_what_was_not_executed_is_a_request_again(self, backend: Backend, ledger: PostgresLedger, settlement: Settlement) -> None:
@@ -458,22 +560,22 @@ class TestRequests:
 
     def test_a_request_is_declined_once(self, backend: Backend, ledger: PostgresLedger) -> None:
         before = row(backend, "payments_refund", 2)
-        assert ledger.decline_request(2) is True
+        assert ledger.decline_request(2, lambda: None) is True
         after = row(backend, "payments_refund", 2)
         assert now_ish(after["processed_at"])
         assert after == {**before, "status": "failed", "processed_at": after["processed_at"]}
-        assert ledger.decline_request(2) is False
+        assert ledger.decline_request(2, lambda: None) is False
         assert row(backend, "payments_refund", 2) == after
 
     @pytest.mark.parametrize("number", [1, 999])
     def test_what_is_no_request_cannot_be_declined(self, backend: Backend, ledger: PostgresLedger, number: int) -> None:
         before = backend.fingerprint()
-        assert ledger.decline_request(number) is False
+        assert ledger.decline_request(number, lambda: None) is False
         assert backend.fingerprint() == before
 
     def test_a_pending_row_with_a_stripe_id_cannot_be_declined(self, backend: Backend, ledger: PostgresLedger) -> None:
         backend.run("UPDATE payments_refund SET stripe_refund_id = 're_x' WHERE id = 2")
-        assert ledger.decline_request(2) is False
+        assert ledger.decline_request(2, lambda: None) is False
         assert [(found.refund.id, found.payment.id, found.refund.stripe_refund_id) for found in ledger.pending()] == [(2, 11, "re_x")]
 
     def test_one_row_is_found_with_its_payment(self, ledger: PostgresLedger) -> None:
@@ -570,12 +672,36 @@ class TestUnfinished:
         backend.run("UPDATE payments_refund SET created_at = '2020-01-01' WHERE id = 1001")
         assert ledger.unfinished().unsettled == [intent]
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "DELETE FROM payments_refund WHERE id = 1001",
+            "UPDATE payments_refund SET status = 'completed' WHERE id = 1001",
+            "UPDATE payments_refund SET status = 'failed', processed_at = '2020-01-01' WHERE id = 1001",
+            "UPDATE payments_transaction SET status = 'failed' WHERE id = 1001",
+        ],
+    )
+    def test_whatever_the_backend_has_made_of_one_of_its_rows_what_is_open_is_open(
+        self, backend: Backend, ledger: PostgresLedger, change: str
+    ) -> None:
+        intent = begin(ledger)
+        for table in ("payments_refund", "payments_transaction"):
+            backend.run(f"UPDATE {table} SET created_at = '2020-01-01' WHERE id = 1001")
+        backend.run(change)
+        assert ledger.unfinished().unsettled == [intent]
+
+    def test_an_audit_line_is_missing_though_the_backend_has_deleted_the_row(self, backend: Backend, ledger: PostgresLedger) -> None:
+        settled = ledger.settle(begin(ledger), DECLINED)
+        backend.run("DELETE FROM payments_refund WHERE id = 1001")
+        assert ledger.unfinished().unaudited == [settled]
+
     @pytest.mark.parametrize(("days", "is_told"), [(44, True), (46, False)])
     def test_audit_lines_are_looked_for_in_the_last_45_days(
         self, backend: Backend, ledger: PostgresLedger, days: int, is_told: bool
     ) -> None:
         settled = ledger.settle(begin(ledger), DECLINED)
-        backend.rows_changed("UPDATE payments_refund SET created_at = now() - %s, processed_at = now() - %s", *[timedelta(days=days)] * 2)
+        for table, ended_at in (("payments_refund", "processed_at"), ("payments_transaction", "completed_at")):
+            backend.rows_changed(f"UPDATE {table} SET created_at = now() - %s, {ended_at} = now() - %s", *[timedelta(days=days)] * 2)
         assert ledger.unfinished().unaudited == ([settled] if is_told else [])
 
     def test_pending_rows_that_are_no_open_intents_of_ours(self, backend: Backend, ledger: PostgresLedger) -> None:

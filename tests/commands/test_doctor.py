@@ -150,9 +150,9 @@ def test_a_replica_and_the_primary_are_both_asked(console: Console, backend: Bac
     [
         ("STRIPE_SECRET_KEY", "pk_test_51abcdefgh", "publishable key"),
         ("STRIPE_SECRET_KEY", "nonsense", "does not look like"),
-        ("STRIPE_API_BASE", "https://evil.example.com", "only an address on this machine"),
+        ("STRIPE_API_BASE", "https://evil.example.com", "leads to another machine"),
         ("STRIPE_ACCOUNT_ID", "account", "does not look like acct_"),
-        ("STRIPE_PROXY", "proxy", "no http:// or https:// address"),
+        ("STRIPE_PROXY", "ftp://x", "no proxy's address"),
         ("ECLOUD_PAY_LIVE_DATABASE", "db.example.com", "not of the form host/dbname"),
         ("ECLOUD_PAY_OPERATOR", "ops", "no e-mail"),
         ("ECLOUD_PAY_TZ", "Mars/Olympus", "no time zone"),
@@ -192,7 +192,8 @@ def test_a_setting_that_makes_no_sense_is_told_with_a_line_to_copy(
 def test_a_stripe_key_is_told_by_its_mode_and_never_shown(console: Console, backend: Backend) -> None:
     keys = {
         "sk_test_51abcDEFghijk": "TEST mode, a full secret key",
-        "rk_live_51abcDEFghijk": "LIVE mode, a restricted key (it needs: PaymentIntents",
+        "rk_live_51abcDEFghijk": "LIVE mode, a restricted key (it needs: Account: read, Charges: read, Disputes: read,"
+        " PaymentIntents: read, Refunds: write)",
     }
     for key, told in keys.items():
         result = console("doctor", "--json", on=backend, STRIPE_SECRET_KEY=key)

@@ -28,7 +28,7 @@ PREVIEW = (
 │ Requested By: ops@demo
 │ Stripe: TEST, account acct_1EcloudPayDemoOne
 │
-│ The backend's own signals and e-mails will not fire: nobody is told but by you.
+│ The backend's signals and e-mails will not fire: nobody is told but by you.
 └──────────────────────────────────────────────────
 """
 )
@@ -267,7 +267,7 @@ def test_a_job_whose_payments_came_back_names_none(cashier: Cashier) -> None:
     result = cashier("job:14", "--yes")
     assert (result.code, result.err.splitlines()) == (
         2,
-        ["ecloud-pay: job:14 has no payment that can be refunded", "Name one of: 5 (100.00 USD succeeded)"],
+        ["ecloud-pay: job:14 has no payment that can be refunded", "It has: 5 (100.00 USD succeeded)"],
     )
 
 
@@ -345,12 +345,30 @@ def test_accepted_but_pending_at_stripe_is_exit_0_and_said_in_words(cashier: Cas
 │ Stripe Refund: {refund["id"]}
 │ Stripe: TEST
 │
-│ Stripe has accepted it and will say later whether it went through. Nothing needs to be repeated.
+│ Stripe has accepted it and will say later whether it went through.
+│ Nothing needs to be repeated.
 └──────────────────────────────────────────────────
 """
     )
     assert cashier.refund_rows() == [(5, "25.00", "pending", refund["id"], "", 1)]
     assert cashier.backend.rows("SELECT coalesce(refund_amount, 0)::text FROM payments_payment WHERE id = 5") == [("0.00",)]
+
+
+@BOTH_SHAPES
+def test_the_next_preview_says_what_is_still_pending_and_what_the_bank_asks(cashier: Cashier) -> None:
+    earlier = [{"id": "re_1", "amount": 10_00, "status": "pending"}]
+    cashier.stripe.put_payment(FIVE, 100_00, refunds=earlier, disputes=[{"id": "du_1", "status": "warning_needs_response"}])
+    result = cashier("5", "--amount", "25", "--dry-run", "--accept-drift")
+    assert result.code == 0
+    assert "│   ├─ Refunded Before: $10.00, of it $10.00 not through yet\n│   └─ Left After It: $65.00\n" in result.out
+    assert result.out.endswith(
+        """\
+│ The backend's signals and e-mails will not fire: nobody is told but by you.
+│ The books disagree on what came back before; the largest figure was taken.
+│ An inquiry is open at Stripe: du_1 (warning_needs_response)
+└──────────────────────────────────────────────────
+"""
+    )
 
 
 @BOTH_SHAPES
@@ -653,7 +671,7 @@ def test_a_choice_without_a_transfer_is_refused(refused: Cashier, option: str) -
     assert (result.code, result.out, result.err.splitlines()) == (
         5,
         "",
-        [f"ecloud-pay: payment #5 has no {noun}, so {option} says nothing about it", "Nothing was sent.", "Leave it out."],
+        [f"ecloud-pay: payment #5 has no {noun}, so {option} has no meaning", "Nothing was sent.", "Leave it out."],
     )
 
 
@@ -673,25 +691,37 @@ def test_a_choice_without_a_transfer_is_refused(refused: Cashier, option: str) -
         (("--pending", "--resume"), "only one at a time: --pending and --resume were asked for"),
         (("5", "--adopt", "re_1", "--abandon"), "only one at a time: --adopt and --abandon were asked for"),
         (("--request", "2", "--decline-request", "2"), "only one at a time: --request and --decline-request were asked for"),
-        (("--pending", "--yes"), "--yes says nothing about --pending"),
-        (("--pending", "--amount", "5"), "--amount says nothing about --pending"),
-        (("--resume", "--yes"), "--yes says nothing about --resume"),
-        (("--resume", "--as", "ops@demo"), "--as says nothing about --resume"),
-        (("--resume", "--dry-run"), "--dry-run says nothing about --resume"),
-        (("5", "--adopt", "re_1", "--amount", "5"), "--amount says nothing about --adopt"),
-        (("5", "--adopt", "re_1", "--confirm", "5"), "--confirm says nothing about --adopt"),
-        (("5", "--abandon", "--confirm", "5"), "--confirm says nothing about --abandon"),
-        (("5", "--send-anyway", "--allow-duplicate"), "--allow-duplicate says nothing about --send-anyway"),
-        (("--request", "2", "--amount", "5"), "--amount says nothing about --request"),
-        (("--request", "2", "--note", "x"), "--note says nothing about --request"),
-        (("--decline-request", "2", "--request-id", "x"), "--request-id says nothing about --decline-request"),
-        (("--decline-request", "2", "--no-reverse-transfer"), "--no-reverse-transfer says nothing about --decline-request"),
-        (("5", "--batch", "x"), "--batch says nothing about one refund"),
-        (("5", "--retry-failed"), "--retry-failed says nothing about one refund"),
-        (("5", "--output", "x"), "--output says nothing about one refund"),
+        (("--pending", "--yes"), "--yes does not go with --pending"),
+        (("--pending", "--amount", "5"), "--amount does not go with --pending"),
+        (("--resume", "--yes"), "--yes does not go with --resume"),
+        (("--resume", "--as", "ops@demo"), "--as does not go with --resume"),
+        (("--resume", "--dry-run"), "--dry-run does not go with --resume"),
+        (("5", "--adopt", "re_1", "--amount", "5"), "--amount does not go with --adopt"),
+        (("5", "--adopt", "re_1", "--confirm", "5"), "--confirm does not go with --adopt"),
+        (("5", "--abandon", "--confirm", "5"), "--confirm does not go with --abandon"),
+        (("5", "--send-anyway", "--allow-duplicate"), "--allow-duplicate does not go with --send-anyway"),
+        (("--request", "2", "--amount", "5"), "--amount does not go with --request"),
+        (("--request", "2", "--note", "x"), "--note does not go with --request"),
+        (("--decline-request", "2", "--request-id", "x"), "--request-id does not go with --decline-request"),
+        (("--decline-request", "2", "--no-reverse-transfer"), "--no-reverse-transfer does not go with --decline-request"),
+        (("5", "--batch", "x"), "--batch does not go with one refund"),
+        (("5", "--retry-failed"), "--retry-failed does not go with one refund"),
+        (("5", "--output", "x"), "--output does not go with one refund"),
         (("--request", "two"), "--request: 'two' is no number of a row; write one like 14 or #14"),
         (("5", "--reason", "fraud"), "--reason: unknown reason 'fraud'. Did you mean fraudulent?"),
         (("5", "--note", "x" * 501), "--note: 501 characters are too many; 500 is the most"),
+        # A variable of a script that is empty must not turn a way into a refund of all that is left.
+        (("5", "--adopt", "", "--yes"), "--adopt: '' is no id of a refund; they look like re_… or pyr_…"),
+        *(
+            (("5", "--adopt", typed), f"--adopt: {typed!r} is no id of a refund; they look like re_… or pyr_…")
+            for typed in ("foo", "25.00", "re_", "re_1 ", "re-1_2", "re_\n1", "ré_1", "re_1/../x")
+        ),
+        (("--request", "", "--yes"), "--request: '' is no number of a row; write one like 14 or #14"),
+        (("5", "--request", "", "--yes"), "--request takes no REF, and '5' was given"),
+        (("5", "--decline-request", "", "--yes"), "--decline-request takes no REF, and '5' was given"),
+        (("5", "--from", "", "--yes"), "--from takes no REF, and '5' was given"),
+        (("--from", "", "--yes"), "--from: '' cannot be read: No such file or directory"),
+        (("--from", "x.csv", "--max-count", ""), "--max-count: '' is not a whole number from 1 to 10000"),
     ],
 )
 def test_wrong_use_is_exit_2_and_asks_neither_database_nor_stripe(console: Console, arguments: tuple[str, ...], line: str) -> None:

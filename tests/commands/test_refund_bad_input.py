@@ -36,9 +36,12 @@ def refusal(cashier: Cashier, arguments: Sequence[str] = PAYMENT, environ: Mappi
     [
         ("5", "0", "'0' is nothing to refund"),
         ("5", "0.00", "'0.00' is nothing to refund"),
-        ("5", "-5", "'-5' is out of range; amounts run from 0 to 99999999.99"),
-        ("5", "100000000", "'100000000' is out of range; amounts run from 0 to 99999999.99"),
-        ("5", "9" * 500, None),
+        ("5", "-5", "'-5' is out of range; amounts run from 0.01 to 99999999.99"),
+        ("5", "100000000", "'100000000' is out of range; amounts run from 0.01 to 99999999.99"),
+        ("5", "-0.01", "'-0.01' is out of range; amounts run from 0.01 to 99999999.99"),
+        ("5", "-0", "'-0' is nothing to refund"),
+        ("5", "1" + "0" * 18, "'1000000000000000000' is out of range; amounts run from 0.01 to 99999999.99"),
+        ("5", "9" * 500 + ".99", f"'{'9' * 40}' is out of range; amounts run from 0.01 to 99999999.99"),
         ("5", "12.505", "'12.505' has more than 2 decimals"),
         ("5", "25.000", "'25.000' has more than 2 decimals"),
         ("10", "10.5", "10.5 is not an amount in JPY: it has too many decimals"),
@@ -67,11 +70,8 @@ def refusal(cashier: Cashier, arguments: Sequence[str] = PAYMENT, environ: Mappi
         ),
     ],
 )
-def test_an_amount_that_is_none(refused: Cashier, ref: str, amount: str, problem: str | None) -> None:
-    code, lines = refusal(refused, (ref, "--amount", amount, "--yes"))
-    assert (code, len(lines)) == (2, 1)
-    assert len(lines[0]) <= 400
-    assert problem is None or lines == [f"--amount: {problem}"]
+def test_an_amount_that_is_none(refused: Cashier, ref: str, amount: str, problem: str) -> None:
+    assert refusal(refused, (ref, "--amount", amount, "--yes")) == (2, [f"--amount: {problem}"])
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_line_break_behind_the_key_does_not_matter(refused: Cashier) -> None:
     ("request_line", "permission"),
     [
         ("GET /v1/payment_intents", "PaymentIntents: read"),
-        ("GET /v1/refunds", "Refunds: read"),
+        ("GET /v1/refunds", "Refunds: write"),
         ("GET /v1/disputes", "Disputes: read"),
     ],
 )

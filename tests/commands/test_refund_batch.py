@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ecloud_pay.rendering.refund_cards import BLOCK_LIST
 from support.backend import SHAPES, Backend, drop_database
 from support.batches import put_more_payments
 from support.cashier import UNKNOWN, Cashier
@@ -63,7 +64,7 @@ def plan_box(*counts: str, batch: str = "default", account: str) -> str:
             "│ Requested By: ops@demo",
             f"│ Stripe: TEST, account {account}",
             "│",
-            "│ The backend's own signals and e-mails will not fire: nobody is told but by you.",
+            "│ The backend's signals and e-mails will not fire: nobody is told but by you.",
             "└" + "─" * 50,
             "",
         ]
@@ -203,8 +204,9 @@ def test_what_is_done_already_does_not_count_against_the_total(bulk: Cashier) ->
         ("-o -", "-o: '-' is no file; without -o it goes to stdout"),
         ("-o results.json", "-o: 'results.json' would hold csv"),
         ("-o ./refunds.csv --force", "-o: that is the file with the refunds; name another one for their results"),
-        ("--amount 5", "--amount says nothing about --from"),
-        ("--note x", "--note says nothing about --from"),
+        ("--dry-run -o results.csv", "-o does not go with --dry-run: there are no results to write"),
+        ("--amount 5", "--amount does not go with --from"),
+        ("--note x", "--note does not go with --from"),
         ("--batch ", "--batch: '' is no name; use 1 to 64 printable characters"),
         ("5", "--from takes no REF, and '5' was given"),
     ],
@@ -269,6 +271,8 @@ def test_a_person_types_the_total(bulk: Cashier) -> None:
         assert terminal.exitstatus == 5
     with bulk.terminal("--from", "refunds.csv") as terminal:
         terminal.expect_exact("│ To Refund: 2 lines, $25.50 USD\r\n")
+        terminal.expect_exact("line 2    payment #101           $10.00 USD  refund\r\n")
+        terminal.expect_exact("line 3    payment #102           $15.50 USD  refund\r\n")
         terminal.expect_exact("Test mode. Type 25.50 to refund 25.50 USD: ")
         terminal.sendline("25.50")
         terminal.expect_exact("2 refunded ($25.50 USD).\r\n")
@@ -280,7 +284,8 @@ def test_a_person_types_the_total(bulk: Cashier) -> None:
 def test_a_person_types_every_total_and_fraud_is_a_question_of_its_own(bulk: Cashier) -> None:
     write(bulk, "101,10,fraudulent", "10,1200")
     with bulk.terminal("--from", "refunds.csv") as terminal:
-        terminal.expect_exact("FRAUDULENT puts the customer's card and e-mail on Stripe's block list. Go on? [y/N] ")
+        terminal.expect_exact(BLOCK_LIST)
+        terminal.expect_exact(" It is the reason of line 2 (payment #101). Go on? [y/N] ")
         terminal.sendline("y")
         terminal.expect_exact("Test mode. Type '1200 JPY + 10.00 USD' to refund 1200 JPY + 10.00 USD: ")
         terminal.sendline("10 USD + 1200 JPY")
@@ -290,7 +295,92 @@ def test_a_person_types_every_total_and_fraud_is_a_question_of_its_own(bulk: Cas
     assert [refund["reason"] for refund in bulk.stripe.refunds("pi_101")] == ["fraudulent"]
 
 
+def test_of_a_long_file_a_person_is_shown_the_first_twenty_lines(bulk: Cashier) -> None:
+    write(bulk, *(f"{101 + number % 12},0.{number:02}" for number in range(1, 23)))
+    with bulk.untouched(), bulk.terminal("--from", "refunds.csv") as terminal:
+        terminal.expect_exact("line 21   payment #109            $0.20 USD  refund\r\nand 2 more: --dry-run shows all\r\n")
+        terminal.expect_exact("Test mode. Type 2.53 to refund 2.53 USD: ")
+        terminal.sendline("n")
+        terminal.wait()
+        assert terminal.exitstatus == 5
+
+
+def test_lines_that_another_batch_has_refunded_today_are_pointed_out(bulk: Cashier) -> None:
+    write(bulk, "101,10", "102,5")
+    assert refund(bulk, "-q", "--yes").code == 0
+    again = "2 of these lines were refunded within 24 h in another batch (default)."
+    write(bulk, "101,10", "102,5", "103,1")
+    with bulk.untouched():
+        assert f"│ {again}\n│ The backend's signals" in refund(bulk, "--dry-run", "--batch", "november").out
+        assert f"│ {again}\n│ The backend's signals" in refund(bulk, "--batch", "november").err
+        assert refund(bulk, "--dry-run", "--json", "--batch", "november").err.splitlines()[0] == f"Warning: {again}"
+
+
+def test_a_dry_run_of_what_is_done_says_that_nothing_is_left(bulk: Cashier) -> None:
+    write(bulk, "101,10")
+    assert refund(bulk, "-q", "--yes").code == 0
+    told = plan_box("Done Before: 1 line, $10.00 USD", account=bulk.stripe.account)
+    signals = "The backend's signals and e-mails will not fire: nobody is told but by you."
+    row = "line 2    payment #101           $10.00 USD  done before\n"
+    assert refund(bulk, "--dry-run").out == told.replace(signals, "Nothing is left to do.") + row
+
+
 # When it does not go well
+
+
+@pytest.mark.parametrize(
+    ("lines", "total", "told"),
+    [
+        (
+            ["101,10"],
+            "10",
+            "none refunded, 1 busy.\r\n"
+            "ecloud-pay: 1 of 1 lines were not refunded by this run\r\n"
+            "This run moved no money.\r\n"
+            "Where it is busy, another run may have refunded it: run the file again when that one has ended.\r\n",
+        ),
+        (
+            ["101,10", "102,5"],
+            "15",
+            "1 refunded ($5.00 USD), 1 busy.\r\n"
+            "ecloud-pay: 1 of 2 lines were not refunded by this run\r\n"
+            "Refunded, now or before: 1.\r\n"
+            "Where it is busy, another run may have refunded it: run the file again when that one has ended.\r\n",
+        ),
+    ],
+)
+def test_a_line_that_another_run_has_in_flight_is_busy_and_nobody_is_told_that_no_money_moved(
+    bulk: Cashier, lines: list[str], total: str, told: str
+) -> None:
+    write(bulk, *lines)
+    (bulk.folder / "other.csv").write_text("ref,amount\n101,10\n")
+    bulk.stripe.faults("stall_after", seconds=2)
+    with bulk.terminal("--from", "refunds.csv") as terminal:
+        terminal.expect_exact(f"Test mode. Type {total}.00 to refund {total}.00 USD: ")
+        with bulk.started("-q", "--from", "other.csv", "--yes") as other:
+            await_(lambda: len(bulk.stripe.posts()) == 1)
+            terminal.sendline(total)
+            terminal.expect_exact("BUSY  payment #101 has an unsettled refund of 10.00 USD")
+            terminal.expect_exact(told)
+            terminal.wait()
+            other.communicate(timeout=LIMIT_S)
+        assert (terminal.exitstatus, other.returncode) == (9, 0)
+    assert refund(bulk, "-q", "--yes").code == 0
+    assert (bulk.refunds("pi_101"), len(bulk.stripe.posts())) == ([10_00], len(lines))
+
+
+def test_a_line_that_was_made_beside_another_refund_is_exit_8_although_it_is_recorded(bulk: Cashier) -> None:
+    write(bulk, "101,10")
+    bulk.stripe.faults("stall_before", seconds=3)
+    with bulk.started("-q", "--from", "refunds.csv", "--yes") as started:
+        await_(lambda: len(bulk.stripe.posts()) == 1)
+        click = bulk.stripe.dashboard_refund("pi_101", 10_00)["id"]
+        bulk.backdate(minutes=4)
+        assert bulk("-q", "101", "--adopt", click, "--yes").code == 0
+        out, err = started.communicate(timeout=LIMIT_S)
+    assert (started.returncode, words(out)[0].partition(" Stripe has made ")[0]) == (8, "line 2 payment #101 $10.00 USD COMPLETED re")
+    assert f"for which somebody took {click} meanwhile\nBoth are at Stripe; only {click} is recorded here.\n" in err
+    assert bulk.refunds("pi_101") == [10_00, 10_00]
 
 
 def test_a_mixed_outcome_is_exit_9_and_what_failed_stays_failed_until_that_is_asked_for(bulk: Cashier) -> None:
@@ -319,7 +409,7 @@ def test_what_was_not_sent_is_told_so_and_sent_by_the_next_run(bulk: Cashier) ->
         9,
         "line 2 payment #101 $10.00 USD NOT SENT the refund of 10.00 USD of payment #101 was not sent",
     )
-    assert result.err.splitlines()[:2] == ["ecloud-pay: 1 of 1 lines were not refunded", "No money moved."]
+    assert result.err.splitlines()[:2] == ["ecloud-pay: 1 of 1 lines were not refunded", "This run moved no money."]
     assert refund(bulk, "-q", "--yes").code == 0
     assert bulk.refunds("pi_101") == [10_00]
 
@@ -405,11 +495,9 @@ def test_a_result_file_that_cannot_be_written_stops_it_before_a_cent_moves(bulk:
     assert bulk.stripe.journal() == []
 
 
-def test_force_replaces_the_result_file_and_a_dry_run_writes_none(bulk: Cashier) -> None:
+def test_force_replaces_the_result_file(bulk: Cashier) -> None:
     (bulk.folder / "results.csv").write_text("old")
     write(bulk, "101,10")
-    assert refund(bulk, "--dry-run", "-o", "results.csv").code == 0
-    assert (bulk.folder / "results.csv").read_text() == "old"
     assert refund(bulk, "--yes", "-o", "results.csv", "--force").code == 0
     assert (bulk.folder / "results.csv").read_text().startswith("line,ref,payment_id,")
 

@@ -20,7 +20,7 @@ from support.office import FIVE
 TWENTY_FIVE = Money(25_00, "usd")
 LIVE_KEY = "sk_live_51abcDEFghiJKL"
 ASKED = "Refund 25.00 USD (test mode)? [y/N] "
-FRAUD = "FRAUDULENT puts the customer's card and e-mail on Stripe's block list."
+FRAUD = "FRAUDULENT puts the card and e-mail on Stripe's block list."
 
 
 def heard(terminal: "pexpect.spawn[str]") -> tuple[int, str]:
@@ -65,11 +65,18 @@ def test_yes_refunds(cashier: Cashier, answer: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("answer", "echo"), [("n\n", "n\n"), ("\n", "\n"), ("yes please\n", "yes please\n"), ("", "")])
+@pytest.mark.parametrize(("answer", "echo"), [("n\n", "n\n"), ("\n", "\n"), ("yes please\n", "yes please\n"), ("", "\n")])
 def test_anything_else_refuses(refused: Cashier, answer: str, echo: str) -> None:
     with refused.untouched():
         code, printed = asked_and_answered(refused, answer, "5", "--amount", "25")
     assert (code, printed) == (5, f"{echo}ecloud-pay: you did not confirm it\nNothing was sent.\n")
+
+
+def test_ctrl_c_at_a_question_is_told_on_a_line_of_its_own(refused: Cashier) -> None:
+    with refused.untouched(), refused.terminal("5", "--amount", "25") as terminal:
+        terminal.expect_exact(ASKED)
+        terminal.sendintr()
+        assert heard(terminal) == (130, "^C\necloud-pay: stopped by SIGINT; nothing was changed.\n")
 
 
 def test_the_preview_is_shown_before_the_question_even_when_quiet(refused: Cashier) -> None:
@@ -161,10 +168,11 @@ def test_the_amount_confirms_however_it_is_written(cashier: Cashier, text: str) 
 def test_another_amount_refuses(refused: Cashier, text: str) -> None:
     with refused.untouched():
         result = refused("5", "--amount", "25", "--confirm", text, "--yes")  # --yes does not rescue a wrong amount
+    no_text = "''"
     assert (result.code, result.out, result.err.splitlines()) == (
         5,
         "",
-        [f"ecloud-pay: --confirm {text} is not what would be refunded, 25.00 USD", "Nothing was sent."],
+        [f"ecloud-pay: --confirm {text or no_text} is not what would be refunded, 25.00 USD", "Nothing was sent."],
     )
 
 
@@ -300,7 +308,7 @@ def test_a_live_key_anywhere_else_is_refused(account: str | None, database: str 
             [
                 "a live key is set without STRIPE_ACCOUNT_ID, so nobody has said that it belongs to this database",
                 "Nothing was sent.",
-                "Set both; `ecloud-pay doctor` prints the value for this database.",
+                "Set STRIPE_ACCOUNT_ID to the account that the key belongs to, acct_….",
             ],
         ),
         (
@@ -308,7 +316,7 @@ def test_a_live_key_anywhere_else_is_refused(account: str | None, database: str 
             [
                 "a live key is set without ECLOUD_PAY_LIVE_DATABASE, so nobody has said that it belongs to this database",
                 "Nothing was sent.",
-                "Set both; `ecloud-pay doctor` prints the value for this database.",
+                "Set ECLOUD_PAY_LIVE_DATABASE; `ecloud-pay doctor` prints the value for this database.",
             ],
         ),
         (

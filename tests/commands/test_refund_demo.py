@@ -138,6 +138,12 @@ def test_what_was_refunded_is_there_in_the_next_command(island: Callable[..., Re
     )
 
 
+def test_lines_to_copy_stay_on_the_island(island: Callable[..., Result]) -> None:
+    """Without --demo they would be about somebody's real payment #5."""
+    result = island("--demo", "--tz", "Asia/Tokyo", "refund", "5", "--abandon")
+    assert (result.code, result.err.splitlines()[-1]) == (6, "`ecloud-pay --demo --tz Asia/Tokyo refund --pending` lists what is open.")
+
+
 def test_a_live_key_asks_for_no_more_than_a_yes_there(island: Callable[..., Result]) -> None:
     unasked = island("--demo", "refund", "5", "--amount", "10", STRIPE_SECRET_KEY=LIVE_KEY)
     assert (unasked.code, unasked.err.splitlines()[-1]) == (5, "In a script with a test key, add --yes")

@@ -88,8 +88,8 @@ def test_ten_thousand_lines_are_read_and_one_more_is_not(tmp_path: Path) -> None
         ("foo,1", "REF: 'foo' names no payment; write one of: 5, #5, pi_…, ch_…, re_…, client@example.com, job:14"),
         ("5,0", "amount: '0' is nothing to refund"),
         ("5,0.00", "amount: '0.00' is nothing to refund"),
-        ("5,-1", "amount: '-1' is out of range; amounts run from 0 to 99999999.99"),
-        ("5,100000000", "amount: '100000000' is out of range; amounts run from 0 to 99999999.99"),
+        ("5,-1", "amount: '-1' is out of range; amounts run from 0.01 to 99999999.99"),
+        ("5,100000000", "amount: '100000000' is out of range; amounts run from 0.01 to 99999999.99"),
         ("5,1.001", "amount: '1.001' has more than 2 decimals"),
         ("5,$10", "amount: '$10' is no amount; write one like 100 or 100.00, without separators or a currency sign"),
         ('5,"10,00"', "amount: '10,00' is no amount; write one like 100 or 100.00, without separators or a currency sign"),
@@ -113,22 +113,31 @@ def test_a_line_that_makes_no_sense_is_named_and_the_others_are_read(tmp_path: P
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", ""),
-        ("\nref,amount\n5,10\n", ""),
-        ("5,10\n", "5,10"),
-        ("ref;amount\n5;10\n", "ref;amount"),
-        ("ref\n5\n", "ref"),
-        ("amount,note\n5,10\n", "amount,note"),
-        ("Ref,Amount\n5,10\n", "Ref,Amount"),
-        ("ref,amount,when\n5,10,now\n", "ref,amount,when"),
-        ("ref,amount,ref\n5,10,6\n", "ref,amount,ref"),
-        ("ref,amount,\n5,10,\n", "ref,amount,"),
-        ("ref,amount\0\n5,10\n", "ref,amount\0"),
-        ("ref," + "x" * 100 + "\n5,10\n", "ref," + "x" * 76),
+        ("\nref,amount\n5,10\n", "the first line must name the columns, and it says ''"),
+        ("5,10\n", "the first line must name the columns, and it says '5,10'"),
+        ("Ref,Amount\n5,10\n", "the first line must name the columns, and it says 'Ref,Amount'"),
+        ("ref;amount\n5;10\n", "it is separated by semicolons; use commas"),
+        ("ref\tamount\n5\t10\n", "it is separated by tabs; use commas"),
+        ("ref\n5\n", "the column amount is missing"),
+        ("amount,note\n5,10\n", "the column ref is missing"),
+        ("note\n5,10\n", "the column ref is missing; the column amount is missing"),
+        ("ref,amount,when\n5,10,now\n", "'when' is no column"),
+        ("ref,Amount\n5,10\n", "'Amount' is no column; the column amount is missing"),
+        ("ref, amount\n5,10\n", "' amount' is no column; the column amount is missing"),
+        ("ref,amount,ref\n5,10,6\n", "ref is there twice"),
+        ("amount,ref,amount,amount\n5,10,6\n", "amount is there 3 times"),
+        ("ref,amount,\n5,10,\n", "a column has no name"),
+        ("ref,amount\0\n5,10\n", "'amount\\x00' is no column; the column amount is missing"),
+        ("ref," + "x" * 100 + "\n5,10\n", f"'{'x' * 80}' is no column; the column amount is missing"),
     ],
 )
-def test_a_header_must_name_known_columns_once(tmp_path: Path, text: str, says: str) -> None:
-    assert refusal(tmp_path, text) == (f"--from: the first line must name the columns, and it says {says!r}", "", COLUMNS)
+def test_a_header_that_does_not_name_known_columns_once_is_told_what_is_wrong(tmp_path: Path, text: str, says: str) -> None:
+    assert refusal(tmp_path, text) == (f"--from: {says}", "", COLUMNS)
+
+
+def test_an_empty_file_is_told_so(tmp_path: Path) -> None:
+    for text in ("", "\n", " \r\n\n", "\ufeff"):
+        assert refusal(tmp_path, text) == ("--from: the file is empty", "", "")
 
 
 @pytest.mark.parametrize(
@@ -180,19 +189,46 @@ def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
 # Through the console
 
 
-def test_every_bad_line_is_named_on_stderr_and_nothing_is_sent(refused: Cashier) -> None:
-    (refused.folder / "refunds.csv").write_text("ref,amount\n5,10\nfoo\x1b[31m,1\n5,-1\n\n5,1,2\n")
+BAD = "ref,amount\n999,10\nfoo\x1b[31m,1\n5,-1\n\n5,1,2\n7,5\n5,10\n"
+MISSPELT = (
+    "line 3: REF: 'foo\\x1b[31m' names no payment; write one of: 5, #5, pi_…, ch_…, re_…, client@example.com, job:14\n"
+    "line 4: amount: '-1' is out of range; amounts run from 0.01 to 99999999.99\n"
+    "line 6: it has more cells than the first line\n"
+)
+
+
+def test_every_bad_line_is_named_in_its_order_whatever_is_wrong_with_it(refused: Cashier) -> None:
+    (refused.folder / "refunds.csv").write_text(BAD)
     with refused.untouched():
         result = refused("--from", "refunds.csv", "--yes")
     assert (result.code, result.out) == (2, "")
     assert result.err == (
-        "line 3: REF: 'foo\\x1b[31m' names no payment; write one of: 5, #5, pi_…, ch_…, re_…, client@example.com, job:14\n"
-        "line 4: amount: '-1' is out of range; amounts run from 0 to 99999999.99\n"
-        "line 6: it has more cells than the first line\n"
-        "ecloud-pay: 3 of 4 lines cannot be refunded\n"
+        f"line 2: there is no payment #999\n{MISSPELT}"
+        "line 7: payment #7 is failed: only a succeeded payment can be refunded\n"
+        "ecloud-pay: 5 of 6 lines cannot be refunded\n"
         "Nothing was sent.\n"
     )
-    assert refused.stripe.journal() == []
+
+
+def test_where_the_other_lines_cannot_be_looked_up_that_is_said_beside_what_is_misspelt(refused: Cashier) -> None:
+    (refused.folder / "refunds.csv").write_text(BAD)
+    counted = "ecloud-pay: 3 of 6 lines cannot be refunded\nNothing was sent. The rest was not checked: "
+    with refused.untouched():
+        capped = refused("--from", "refunds.csv", "--yes", "--max-count", "2")
+        nobody = refused("--from", "refunds.csv", "--yes", ECLOUD_PAY_OPERATOR="")
+        refused.stripe.door(is_open=False)
+        alone = refused("--from", "refunds.csv", "--yes")
+        refused.stripe.door(is_open=True)
+    assert (capped.code, capped.err) == (2, f"{MISSPELT}{counted}3 lines are more than 2\n")
+    assert (nobody.code, nobody.err) == (2, f"{MISSPELT}{counted}nobody is named on whose behalf the refund is made\n")
+    assert (alone.code, alone.err.startswith(f"{MISSPELT}{counted}Stripe ")) == (2, True)
+
+
+def test_a_file_of_misspelt_lines_alone_asks_nobody(refused: Cashier) -> None:
+    (refused.folder / "refunds.csv").write_text("ref,amount\n5,1,2\n")
+    result = refused("--from", "refunds.csv", "--yes")
+    told = "line 2: it has more cells than the first line\necloud-pay: 1 of 1 lines cannot be refunded\nNothing was sent.\n"
+    assert (result.code, result.err, refused.stripe.journal()) == (2, told, [])
 
 
 def test_stdin_is_a_file_too(refused: Cashier) -> None:

@@ -1,9 +1,11 @@
 """Ctrl-C, SIGTERM and a terminal that goes away: before anything is sent, and while money is in flight."""
 
+import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -151,3 +153,32 @@ def test_resume_settles_the_one_in_flight_and_leaves_the_rest(cashier: Cashier) 
     assert [row[2] for row in cashier.refund_rows()] == ["completed", "pending"]
     assert cashier("-q", "--resume").code == 0
     assert (cashier.refunds(), cashier.refunds("pi_12")) == ([10_00], [10_00])
+
+
+def test_a_second_ctrl_c_while_nobody_reads_stdout_says_what_was_made(cashier: Cashier) -> None:
+    """A pager that stands still, a stalled ssh: the money has moved, and only the printing is stopped."""
+    reading, writing = os.pipe()
+    fill(writing)
+    with cashier.started("-q", *PAYMENT, stdout=writing) as started:
+        await_(lambda: cashier.events()[-1:] == ["refunded"])
+        time.sleep(1.0)  # it is at its output by then
+        started.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        started.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        os.read(reading, 1 << 20)  # its exit flushes what is left
+        os.close(reading)
+        code, _, err = ended(started)
+    os.close(writing)
+    [refund] = cashier.stripe.refunds(FIVE)
+    assert (code, err) == (130, f"ecloud-pay: stopped by SIGINT; the refund {refund['id']} of 25.00 USD was made. That is recorded.\n")
+
+
+def fill(pipe: int) -> None:
+    """Until nothing more goes in; whoever writes next waits."""
+    os.set_blocking(pipe, False)
+    for size in (4096, 1):
+        with suppress(BlockingIOError):
+            while True:
+                os.write(pipe, b"x" * size)
+    os.set_blocking(pipe, True)

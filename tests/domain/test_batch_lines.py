@@ -9,7 +9,7 @@ import pytest
 
 from ecloud_pay.domain.at_stripe import RefundState
 from ecloud_pay.domain.batch import Due, Entry, Item, Result, of_due, totals
-from ecloud_pay.domain.errors import Busy, CannotWrite, EcloudPayError, OutcomeUnknown, Unavailable
+from ecloud_pay.domain.errors import Busy, CannotWrite, EcloudPayError, OutcomeUnknown, Refused, Unavailable
 from ecloud_pay.domain.money import Money
 from ecloud_pay.domain.preview import Wish
 from ecloud_pay.domain.refund import Ending, Intent, Settled
@@ -57,7 +57,8 @@ def test_only_what_is_new_or_unfinished_moves_money() -> None:
         (OPEN, CannotWrite("disk full"), "unknown", "unknown"),
         (None, OutcomeUnknown("lost"), "unknown", "unknown"),
         (None, Unavailable("door closed"), "not sent", "left"),
-        (None, Busy("unsettled"), "refused", ""),
+        (None, Busy("unsettled"), "busy", "left"),
+        (None, Refused("over the remainder"), "refused", ""),
         (None, None, "not begun", "left"),
     ],
 )

@@ -1,6 +1,7 @@
 """A batch of refunds on the screen, compared whole."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC
 from decimal import Decimal
 
@@ -8,12 +9,13 @@ from rich.text import Text
 
 from ecloud_pay.domain.at_stripe import Mode, RefundState
 from ecloud_pay.domain.batch import Due, Entry, Item, Result
-from ecloud_pay.domain.errors import OutcomeUnknown, Refused
+from ecloud_pay.domain.errors import Busy, OutcomeUnknown, Refused
 from ecloud_pay.domain.money import Money
 from ecloud_pay.domain.preview import Wish
 from ecloud_pay.domain.refund import Actor, Ending, Intent, Settled
 from ecloud_pay.rendering.look import Look
-from ecloud_pay.rendering.refund_batch import plan_lines, result_lines, summary
+from ecloud_pay.rendering.refund_batch import fraud_words, plan_lines, result_lines, summary
+from ecloud_pay.rendering.refund_cards import BLOCK_LIST
 from ecloud_pay.rendering.refund_documents import RESULT_FIELDS, batch_document, plan_document, result_document
 from samples import CREATED
 from support.backend import HOSTILE
@@ -32,7 +34,7 @@ PLAN = """\
 │ Requested By: ops@demo
 │ Stripe: TEST, account acct_1
 │
-│ The backend's own signals and e-mails will not fire: nobody is told but by you.
+│ The backend's signals and e-mails will not fire: nobody is told but by you.
 └──────────────────────────────────────────────────"""
 ROWS = """\
 line 2    payment #5             $25.00 USD  refund
@@ -87,12 +89,50 @@ def plain(lines: Sequence[Text]) -> str:
 
 
 def test_a_plan_counts_and_totals_what_is_done_with_the_lines() -> None:
-    assert plain(plan_lines(items(), "november", Mode.TEST, "acct_1", PIPE, each=False)) == PLAN
-    assert plain(plan_lines(items(), "november", Mode.TEST, "acct_1", PIPE, each=True)) == f"{PLAN}\n{ROWS}"
+    assert plain(plan_lines(items(), "november", Mode.TEST, "acct_1", PIPE, rows=0)) == PLAN
+    assert plain(plan_lines(items(), "november", Mode.TEST, "acct_1", PIPE, rows=5)) == f"{PLAN}\n{ROWS}"
+
+
+def test_of_a_long_plan_the_first_lines_are_shown_and_the_rest_is_counted() -> None:
+    shown = plain(plan_lines(items(), "november", Mode.TEST, "acct_1", PIPE, rows=2)).splitlines()
+    assert shown[-3:] == [*ROWS.splitlines()[:2], "and 3 more: --dry-run shows all"]
+
+
+def notes(*items: Item) -> list[str]:
+    """What the plan says below who and where."""
+    return plain(plan_lines(items, "november", Mode.TEST, "acct_1", PIPE, rows=0)).splitlines()[-2:-1]
+
+
+def test_where_nothing_would_be_sent_nobody_is_told_of_signals() -> None:
+    done, failed = item(2, 5, 7_00, Due.DONE), item(3, 6, 8_00, Due.FAILED)
+    assert notes(done) == ["│ Nothing is left to do."]
+    assert notes(done, failed) == ["│ Nothing would be sent: what failed is tried again only with --retry-failed."]
+    assert notes(done, failed, item(4, 7, 1_00, Due.RESUME)) == [
+        "│ The backend's signals and e-mails will not fire: nobody is told but by you."
+    ]
+
+
+def test_lines_that_another_batch_has_refunded_today_are_counted_with_its_name() -> None:
+    def warned(*batches: str | None) -> str:
+        lines = [replace(item(place, 5, 1_00), elsewhere=batch) for place, batch in enumerate(batches, 2)]
+        return plain(plan_lines(lines, "november", Mode.TEST, "acct_1", PIPE, rows=0)).splitlines()[-3]
+
+    assert warned("default") == "│ 1 of these lines was refunded within 24 h in another batch (default)."
+    assert warned("default", None, "default") == "│ 2 of these lines were refunded within 24 h in another batch (default)."
+    assert warned("october", "default") == "│ 2 of these lines were refunded within 24 h in other batches (default, october)."
+    assert warned(None) == "│"
+
+
+def test_the_warning_of_fraud_names_its_lines() -> None:
+    assert (
+        fraud_words([item(2, 5, 1_00), item(9, 7, 1_00)]) == f"{BLOCK_LIST} It is the reason of line 2 (payment #5), line 9 (payment #7)."
+    )
+    many = ", ".join(f"line {place} (payment #5)" for place in range(2, 22))
+    assert fraud_words([item(place, 5, 1_00) for place in range(2, 25)]) == f"{BLOCK_LIST} It is the reason of {many}, 3 more."
 
 
 def test_a_live_plan_says_so_and_an_account_may_be_out_of_sight() -> None:
-    lines = plain(plan_lines(items()[:1], "default", Mode.LIVE, None, PIPE, each=False)).splitlines()
+    lines = plain(plan_lines(items()[:1], "default", Mode.LIVE, None, PIPE, rows=0)).splitlines()
     assert lines[4] == "│ Stripe: LIVE: real money, account not readable with this key"
 
 
@@ -111,14 +151,14 @@ def test_every_line_says_what_became_of_it() -> None:
 def test_the_summary_never_calls_an_unknown_outcome_a_refund_that_was_not_made() -> None:
     assert summary(results(), PIPE) == "2 refunded (¥1,200 JPY + $25.00 USD), 1 done before, 1 of unknown outcome, 2 not refunded."
     assert summary(results()[:1], PIPE) == "1 refunded ($25.00 USD)."
+    busy = Result(item(7, 5, 1_00), None, Busy("another run is at it"))
+    assert summary([busy, *results()[4:]], PIPE) == "none refunded, 1 busy, 2 not refunded."
     assert summary(results()[4:], PIPE) == "none refunded, 2 not refunded."
 
 
 def test_what_comes_from_outside_cannot_act_on_the_terminal() -> None:
     hostile = item(2, 5, 1_00, ref=HOSTILE, actor=Actor(1, HOSTILE))
-    shown = plan_lines([hostile], HOSTILE, Mode.TEST, HOSTILE, PIPE, each=True) + result_lines(
-        [Result(hostile, None, Refused(HOSTILE))], PIPE
-    )
+    shown = plan_lines([hostile], HOSTILE, Mode.TEST, HOSTILE, PIPE, rows=1) + result_lines([Result(hostile, None, Refused(HOSTILE))], PIPE)
     assert not any(character in plain(shown) for character in "\x1b\x9b\u202e\u2066\t")
     assert all("\n" not in line.plain for line in shown)
 

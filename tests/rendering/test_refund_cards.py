@@ -12,8 +12,9 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from ecloud_pay.domain.at_stripe import Mode, PaymentAtStripe, RefundState
+from ecloud_pay.domain.at_stripe import DisputeAtStripe, Mode, PaymentAtStripe, RefundAtStripe, RefundState
 from ecloud_pay.domain.money import Money
+from ecloud_pay.domain.payment import Refund
 from ecloud_pay.domain.preview import Preview, Wish
 from ecloud_pay.domain.refund import Actor, Ending, Intent, Order, PendingRow, RefundReason, Settled
 from ecloud_pay.domain.remainder import Refunded
@@ -69,6 +70,18 @@ def preview(
     return Preview(wish, order, payment_5(), theirs, usd("100.00"), refunded, borne_by, usd("15.00"), usd("85.00"))
 
 
+def at_stripe(found: Preview, *, refunds: Sequence[tuple[str, str]] = (), disputes: Sequence[tuple[str, str]] = ()) -> Preview:
+    """The same, where Stripe holds refunds of those amounts and statuses, and disputes of those ids and statuses."""
+    theirs = replace(
+        found.theirs,
+        refunds=tuple(
+            RefundAtStripe(f"re_{at}", "pi_5", usd(figure), status, None, NOON, None) for at, (figure, status) in enumerate(refunds)
+        ),
+        disputes=tuple(DisputeAtStripe(id, status, True) for id, status in disputes),
+    )
+    return replace(found, theirs=theirs)
+
+
 def intent(settled: Settled | None = None, *, attempts: int = 1, order: Order | None = None) -> Intent:
     """Its record, begun at noon."""
     return Intent(order or ORDER, 7, 9, NOON, NOON if attempts else None, NOON if attempts else None, attempts, settlement=settled)
@@ -120,7 +133,7 @@ def test_the_payment_then_what_the_refund_would_do() -> None:
 │ Requested By: ops@example.com
 │ Stripe: TEST, account acct_1
 │
-│ The backend's own signals and e-mails will not fire: nobody is told but by you.
+│ The backend's signals and e-mails will not fire: nobody is told but by you.
 └──────────────────────────────────────────────────"""
     )
 
@@ -152,9 +165,56 @@ def test_a_line_of_the_preview(found: Preview, line: str) -> None:
     assert line in box(found)
 
 
+@pytest.mark.parametrize(
+    ("refunds", "words"),
+    [
+        ([], "$10.00"),
+        ([("10.00", "succeeded")], "$10.00"),
+        ([("10.00", "succeeded"), ("5.00", "failed"), ("5.00", "canceled")], "$10.00"),
+        ([("10.00", "pending")], "$10.00, of it $10.00 not through yet"),
+        ([("6.00", "succeeded"), ("3.00", "requires_action"), ("1.00", "pending")], "$10.00, of it $4.00 not through yet"),
+        ([("9.00", "succeeded"), ("1.00", "a_word_of_tomorrow")], "$10.00, of it $1.00 not through yet"),
+    ],
+)
+def test_what_stripe_has_not_confirmed_is_not_said_to_have_come_back(refunds: list[tuple[str, str]], words: str) -> None:
+    assert box(at_stripe(preview(ORDER, before="10.00"), refunds=refunds))[2:5] == [
+        "  ├─ Paid: $100.00",
+        f"  ├─ Refunded Before: {words}",
+        "  └─ Left After It: $65.00",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("disputes", "lines"),
+    [
+        ([("du_1", "warning_needs_response")], ["An inquiry is open at Stripe: du_1 (warning_needs_response)"]),
+        (
+            [("du_1", "warning_under_review"), ("du_2", "warning_closed"), ("du_3", "won"), (HOSTILE, f"warning_{HOSTILE}")],
+            ["An inquiry is open at Stripe: du_1 (warning_under_review)", f"An inquiry is open at Stripe: {HARMLESS} (warning_{HARMLESS})"],
+        ),
+        ([("du_1", "warning_closed"), ("du_2", "lost")], []),
+    ],
+)
+def test_an_inquiry_is_mentioned_as_long_as_it_is_open(disputes: list[tuple[str, str]], lines: list[str]) -> None:
+    shown = box(at_stripe(preview(ORDER), disputes=disputes))
+    assert shown[shown.index(NO_SIGNALS) + 1 : -1] == lines
+
+
+def test_no_words_of_ours_are_wider_than_a_terminal_of_80_columns() -> None:
+    fraud = order(reason=RefundReason.FRAUDULENT, mode=Mode.LIVE, account=None, reverse_transfer=True, refund_application_fee=True)
+    found = preview(fraud, before="10.00", booked="20.00", borne_by=BorneBy.PROPORTIONAL, drift=True)
+    found = at_stripe(found, refunds=[("10.00", "pending")], disputes=[("du_1", "warning_needs_response")])
+    outcomes = [
+        settled_card(intent(settled(Ending.ACCEPTED, RefundState.PENDING, adopted=True)), usd("65.00"), PIPE),
+        settled_card(intent(settled(Ending.ACCEPTED, RefundState.FAILED)), None, PIPE),
+    ]
+    shown = [line for lines in (preview_cards(found, PIPE), *outcomes) for line in plain(lines).splitlines()]
+    assert [line for line in [*shown, f"Warning: {BLOCK_LIST}", f"{BLOCK_LIST} Go on? [y/N] "] if len(line) > 80] == []
+
+
 def test_what_does_not_apply_is_not_mentioned() -> None:
     words = "\n".join(box(preview(ORDER, drift=True)))
-    for absent in ("Transfer", "Application Fee", "disagree", BLOCK_LIST, "LIVE"):
+    for absent in ("Transfer", "Application Fee", "disagree", BLOCK_LIST, "LIVE", "not through", "inquiry"):
         assert absent not in words
     assert NO_SIGNALS in words
 
@@ -208,7 +268,8 @@ def test_shares_of_one_refund_after_another_come_to_the_whole() -> None:
 │ Stripe Refund: re_1
 │ Stripe: LIVE: real money
 │
-│ Stripe has accepted it and will say later whether it went through. Nothing needs to be repeated.
+│ Stripe has accepted it and will say later whether it went through.
+│ Nothing needs to be repeated.
 └──────────────────────────────────────────────────""",
         ),
     ],
@@ -226,7 +287,8 @@ def test_how_it_ended(found: Intent, left: Money | None, expected: str) -> None:
             settled(Ending.ACCEPTED, RefundState.PENDING, "re_1", adopted=True),
             [
                 "Found in Stripe's list and recorded here.",
-                "Stripe has accepted it and will say later whether it went through. Nothing needs to be repeated.",
+                "Stripe has accepted it and will say later whether it went through.",
+                "Nothing needs to be repeated.",
             ],
         ),
         (settled(Ending.ACCEPTED, RefundState.FAILED, "re_1"), ["Stripe took it and it failed there: no money moved."]),
@@ -329,3 +391,9 @@ def test_warnings_of_the_preview_are_yellow() -> None:
     assert f"\x1b[36m│ \x1b[0m\x1b[33m{BLOCK_LIST}\x1b[0m" in lines
     assert "\x1b[36m│ \x1b[0m\x1b[33mThe books disagree on what came back before; the largest figure was taken.\x1b[0m" in lines
     assert f"\x1b[36m│ \x1b[0m\x1b[2m{NO_SIGNALS}\x1b[0m" in lines
+
+
+def test_an_open_request_of_the_backend_is_named() -> None:
+    row = Refund(24, usd("105.22"), "Job cut short", "pending", None, None, NOON, None)
+    found = replace(preview(ORDER), requests=(row,))
+    assert "A request is open: row #24, $105.22 (refund --request 24)" in box(found)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from ecloud_pay.domain.errors import CannotWrite
 from ecloud_pay.rendering.screen import ClosedPipe, Screen, writing_to_stdout
+from ecloud_pay.signals import Stopped
 
 DEMO_LINE = "DEMO: sample data in a private PostgreSQL; nothing real is touched.\n"
 
@@ -168,6 +170,39 @@ def test_a_note_that_finds_no_space_stops_nothing(environ: dict[str, str]) -> No
     screen.note("a note")
     screen.data("data\n")
     assert out.getvalue() == "data\n"
+
+
+class Interrupted(StringIO):
+    """A terminal at which somebody presses Ctrl-C instead of Enter."""
+
+    def readline(self, _size: int = -1, /) -> str:  # type: ignore[override]  # of the text streams alone
+        raise Stopped(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer", "shown"),
+    [
+        ("y\n", "y", "Sure? "),
+        (" 25.00 \nmore\n", "25.00", "Sure? "),
+        ("\n", "", "Sure? "),
+        ("", "", "Sure? \n"),
+        ("half", "half", "Sure? \n"),
+    ],
+)
+def test_an_answer_that_no_enter_ended_leaves_the_line_of_its_question(
+    monkeypatch: pytest.MonkeyPatch, typed: str, answer: str, shown: str
+) -> None:
+    out, err = StringIO(), Terminal()
+    monkeypatch.setattr(sys, "stdin", StringIO(typed))
+    assert (Screen(out, err, {}).ask("Sure?"), out.getvalue(), err.getvalue()) == (answer, "", shown)
+
+
+def test_a_signal_at_a_question_leaves_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = Terminal()
+    monkeypatch.setattr(sys, "stdin", Interrupted())
+    with pytest.raises(Stopped):
+        Screen(StringIO(), err, {}).ask("Sure?")
+    assert err.getvalue() == "Sure? \n"
 
 
 NOTER = """

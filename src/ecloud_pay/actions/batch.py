@@ -18,10 +18,10 @@ from ecloud_pay.actions.resume import resumed
 from ecloud_pay.actions.sending import Sender
 from ecloud_pay.domain.at_stripe import RefundState
 from ecloud_pay.domain.batch import BadLine, Due, Entry, Item, Result
-from ecloud_pay.domain.errors import CannotWrite, EcloudPayError, NotConfigured, NotFound, Refused, Unavailable
+from ecloud_pay.domain.errors import CannotWrite, EcloudPayError, NotConfigured, NotFound, OutcomeUnknown, Refused, Unavailable
 from ecloud_pay.domain.money import Money, NotMoney
 from ecloud_pay.domain.preview import Wish
-from ecloud_pay.domain.refund import Ending, Intent, Line
+from ecloud_pay.domain.refund import SAME_AMOUNT_WITHIN, Ending, Intent, Line
 from ecloud_pay.ports import Standing
 
 MOST_IN_FLIGHT = 4
@@ -104,6 +104,7 @@ def _planned(
         seen[entry.amount] += 1
         try:
             item = _item(entry, standing, Line(rules.batch, seen[entry.amount]), rules)
+            _is_no_repeat(item, items)
             # What is left shows only once an unsettled line of this batch has ended; the others are looked at again before they are sent.
             if item.due is Due.REFUND and not _is_unfinished(standing, rules.batch):
                 _fits(item, items, desk)
@@ -134,7 +135,8 @@ def _item(entry: Entry, standing: Standing, line: Line, rules: Rules) -> Item:
         note=entry.note,
         line=line,
     )
-    return Item(entry, payment.id, amount, wish, _due(before, retries_failed=rules.retries_failed), before)
+    due = _due(before, retries_failed=rules.retries_failed)
+    return Item(entry, payment.id, amount, wish, due, before, _elsewhere(standing, rules.batch, amount))
 
 
 def _due(before: Intent | None, *, retries_failed: bool) -> Due:
@@ -148,8 +150,27 @@ def _due(before: Intent | None, *, retries_failed: bool) -> Due:
     return Due.REFUND if retries_failed or before.settlement.ending is Ending.NOT_SENT else Due.FAILED
 
 
+def _elsewhere(standing: Standing, batch: str, amount: Money) -> str | None:
+    """The other batch that has refunded that amount within a day: the twin check leaves out what a batch of another name has made."""
+    since = standing.now - SAME_AMOUNT_WITHIN
+    for intent in reversed(standing.intents):
+        line, settled = intent.order.line, intent.settlement
+        is_made = settled is not None and settled.state is not RefundState.FAILED and intent.created_at >= since
+        if is_made and intent.order.amount == amount and line is not None and line.batch != batch:
+            return line.batch
+    return None
+
+
 def _is_unfinished(standing: Standing, batch: str) -> bool:
     return any(not one.is_settled and one.order.line is not None and one.order.line.batch == batch for one in standing.intents)
+
+
+def _is_no_repeat(item: Item, earlier: Sequence[Item]) -> None:
+    """That no line before it is the same, however long ago that one was sent: the check for twins forgets after a day, a file does not."""
+    if item.due is not Due.REFUND or item.wish.may_repeat:
+        return
+    if same := next((one for one in earlier if one.amount == item.amount), None):
+        raise Refused(f"it repeats line {same.entry.place}: the same payment and amount", to_do="If both are meant, add --allow-duplicate.")
 
 
 def _fits(item: Item, earlier: Sequence[Item], desk: Desk) -> None:
@@ -159,10 +180,6 @@ def _fits(item: Item, earlier: Sequence[Item], desk: Desk) -> None:
     for one in earlier:
         if one.due is Due.REFUND:
             together = together + one.amount
-            if one.amount == item.amount and not item.wish.may_repeat:
-                raise Refused(
-                    f"it repeats line {one.entry.place}: the same payment and amount", to_do="If both are meant, add --allow-duplicate."
-                )
     if found.refunded.remainder(found.captured) < together:
         left = found.refunded.remainder(found.captured)
         raise Refused(f"with the lines before it, {together} is more than what is left to refund of payment #{item.payment_id}, {left}")
@@ -174,8 +191,7 @@ def _carried(item: Item, desk: Desk, sender: Sender, halted: list[EcloudPayError
     if halted or sender.patience.is_stop_asked:
         return Result(item, item.before)
     try:
-        intent = _sent(item, desk, sender)
-        return Result(item, intent, trouble(intent))
+        return _sent(item, desk, sender)
     except EcloudPayError as error:
         if isinstance(error, NotConfigured | CannotWrite):
             halted.append(error)
@@ -184,10 +200,16 @@ def _carried(item: Item, desk: Desk, sender: Sender, halted: list[EcloudPayError
         tick()
 
 
-def _sent(item: Item, desk: Desk, sender: Sender) -> Intent:
+def _sent(item: Item, desk: Desk, sender: Sender) -> Result:
     if item.due is Due.RESUME and item.before is not None:
-        return resumed(item.before, sender, desk.account)
-    return carry_out(preview(desk, item.payment_id, item.wish), sender)
+        intent = resumed(item.before, sender, desk.account)
+    else:
+        found = preview(desk, item.payment_id, item.wish)
+        standing = desk.ledger.read(item.payment_id)
+        if standing is not None and (ended := _ended_by_another(item, standing.intents)):
+            return ended
+        intent = carry_out(found, sender)
+    return Result(item, intent, trouble(intent))
 
 
 def _as_it_stands(item: Item, desk: Desk, error: EcloudPayError) -> Result:
@@ -197,17 +219,29 @@ def _as_it_stands(item: Item, desk: Desk, error: EcloudPayError) -> Result:
     try:
         standing = desk.ledger.read(item.payment_id)
     except EcloudPayError:
-        return Result(item, item.before if is_resumed else None, error)
+        return Result(item, item.before if is_resumed else None, _perhaps_sent(item, error))
     intents = standing.intents if standing else ()
     key = item.before.order.key if is_resumed and item.before else item.wish.key
     ours = next((intent for intent in intents if intent.order.key == key), None)
-    if (
-        ours is None
-        and (made := _newest(intents, item.wish.line, item.amount)) is not None
-        and _due(made, retries_failed=False) is Due.DONE
-    ):
-        return Result(replace(item, due=Due.DONE, before=made), made)
-    return Result(item, ours, error)
+    return (_ended_by_another(item, intents) if ours is None else None) or Result(item, ours, error)
+
+
+def _perhaps_sent(item: Item, error: EcloudPayError) -> EcloudPayError:
+    """A trail that cannot be written stops a refund, or comes too late for that: without the database nobody knows which."""
+    if not isinstance(error, CannotWrite):
+        return error
+    return OutcomeUnknown(f"the outcome of the refund of {item.amount} of payment #{item.payment_id} is unknown: {error.what}")
+
+
+def _ended_by_another(item: Item, intents: Sequence[Intent]) -> Result | None:
+    """What another run has made of the line since this one was planned. What Stripe has refused it is not tried again unasked."""
+    newest = _newest(intents, item.wish.line, item.amount)
+    if newest is None or (item.before is not None and newest.order.key == item.before.order.key):
+        return None
+    due = _due(newest, retries_failed=False)
+    if due not in (Due.DONE, Due.FAILED):
+        return None
+    return Result(replace(item, due=due, before=newest), newest, trouble(newest))
 
 
 def _newest(intents: Sequence[Intent], line: Line | None, amount: Money) -> Intent | None:

@@ -8,6 +8,12 @@ from ecloud_pay.domain.report import BorneBy
 from ecloud_pay.ports import Ledger, StripeGateway
 
 _NOTHING = "Nothing was sent."
+# How to come by what a live key needs.
+_SET = {
+    "STRIPE_ACCOUNT_ID": "Set STRIPE_ACCOUNT_ID to the account that the key belongs to, acct_….",
+    "ECLOUD_PAY_LIVE_DATABASE": "Set ECLOUD_PAY_LIVE_DATABASE; `ecloud-pay doctor` prints the value for this database.",
+}
+_SET_BOTH = "Set both; `ecloud-pay doctor` prints the value for this database."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +55,12 @@ def open_desk(ledger: Ledger, gateway: StripeGateway, expected: Expected, borne_
 
 
 def _live_key_is_at_home(place: str, expected: Expected) -> None:
-    missing = [
-        name for name, value in (("STRIPE_ACCOUNT_ID", expected.account), ("ECLOUD_PAY_LIVE_DATABASE", expected.live_database)) if not value
-    ]
+    missing = [name for name, value in zip(_SET, (expected.account, expected.live_database), strict=True) if not value]
     if missing:
         raise NotConfigured(
             f"a live key is set without {' and '.join(missing)}, so nobody has said that it belongs to this database",
             now=_NOTHING,
-            to_do="Set both; `ecloud-pay doctor` prints the value for this database.",
+            to_do=_SET_BOTH if len(missing) > 1 else _SET[missing[0]],
         )
     if expected.live_database != place:
         raise NotConfigured(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ecloud_pay.domain.at_stripe import RefundState
+from ecloud_pay.domain.at_stripe import RefundAtStripe, RefundState
 from ecloud_pay.domain.audit import AuditEvent, EventType
 from ecloud_pay.domain.money import column_text
 from ecloud_pay.domain.payment import Json, Payment
@@ -46,6 +46,18 @@ def ended(intent: Intent, payment: Payment, *, is_late: bool = False) -> AuditEv
     if is_late:
         details["late"] = True
     return _event(_type(intent), intent, payment, details)
+
+
+def beside(intent: Intent, refund: RefundAtStripe, payment: Payment) -> AuditEvent:
+    """That Stripe has made it as `refund`, though another one was recorded in its place."""
+    settled = intent.settlement
+    details: dict[str, Json] = {
+        "ending": Ending.ACCEPTED,
+        "refund_status": refund.state,
+        "stripe_refund_id": refund.id,
+        "words": f"made beside {settled.stripe_refund_id if settled else None}, which is what is recorded",
+    }
+    return _event(EventType.REFUNDED, intent, payment, details)
 
 
 def declined_request(payment: Payment, refund_row: int, amount: str, actor: str) -> AuditEvent:

@@ -8,9 +8,9 @@ from ecloud_pay.domain.at_stripe import PaymentAtStripe, RefundState
 from ecloud_pay.domain.batch import DEFAULT_BATCH
 from ecloud_pay.domain.errors import Busy, NotFound, Refused, UsageError
 from ecloud_pay.domain.money import Money, NotMoney
-from ecloud_pay.domain.payment import Payment, PaymentStatus
+from ecloud_pay.domain.payment import Payment, PaymentStatus, Refund
 from ecloud_pay.domain.preview import Preview, Wish
-from ecloud_pay.domain.refund import SAME_AMOUNT_WITHIN, Intent, Order
+from ecloud_pay.domain.refund import SAME_AMOUNT_WITHIN, Ending, Intent, Order
 from ecloud_pay.domain.remainder import Refunded, readable, refunded
 from ecloud_pay.ports import Standing
 
@@ -39,8 +39,10 @@ def preview(desk: Desk, payment_id: int, wish: Wish) -> Preview:
         desk.borne_by,
         fee=readable(standing.file.payment.platform_fee, "the platform fee"),
         payout=readable(standing.file.payment.cleaner_payout, "the cleaner payout"),
+        requests=tuple(row for row in standing.file.refunds if _is_open_request(row) and row.id != wish.request_row),
     )
     _books_agree_on_the_refunds(found)
+    _line_is_not_made(order, standing)
     _may_be_made(found, standing)
     return found
 
@@ -52,6 +54,7 @@ def accept(found: Preview, standing: Standing) -> None:
     if found.order.request_row is not None:
         _is_still_a_request(found.order, standing)
     _line_is_not_made(found.order, standing)
+    _request_id_is_unused(found.order, standing)
     if _refunded(standing, found.theirs) != found.refunded:
         raise Busy(
             f"payment #{found.payment.id} was changed by somebody else since it was shown",
@@ -86,7 +89,7 @@ def unsettled(intent: Intent) -> Busy:
     return Busy(
         f"payment #{order.payment_id} has an unsettled refund of {order.amount}, begun by {order.actor.email}"
         f" at {intent.created_at:%Y-%m-%d %H:%M:%S} UTC",
-        now=f"{_NOTHING} That one {'may have been' if intent.was_sent else 'was not'} sent to Stripe.",
+        now=f"{_NOTHING} That one {'may have been sent to Stripe' if intent.was_sent else 'had not been sent to Stripe yet'}.",
         to_do=f"If nobody is at it just now: ecloud-pay refund --resume {order.payment_id}",
     )
 
@@ -103,7 +106,9 @@ def _books_agree_on_the_payment(payment: Payment, theirs: PaymentAtStripe, desk:
         problem = "has no captured charge at Stripe"
     elif theirs.received.currency != amount.currency:
         problem = f"is in {theirs.received.currency.upper()} at Stripe and in {amount.currency.upper()} here"
-    elif not theirs.received == theirs.captured == amount:
+    elif theirs.captured != theirs.received:
+        problem = f"brought in {theirs.received} at Stripe, and its charge captured {theirs.captured}"
+    elif theirs.captured != amount:
         problem = f"is {theirs.captured} at Stripe and {amount} here"
     if problem or theirs.captured is None:
         raise Refused(f"payment #{payment.id} {problem}", now=_NOTHING, to_do=f"Look closer: ecloud-pay show {payment.id}")
@@ -146,7 +151,7 @@ def _is_chosen(about: _Choice, is_there: bool, choice: bool | None, payment: Pay
         )
     if choice is not None and not is_there and wish.line is None:  # of a batch it is said for the lines that it concerns
         typed = f"--{about.option}" if choice else f"--no-{about.option}"
-        raise Refused(f"payment #{payment.id} has no {about.noun}, so {typed} says nothing about it", now=_NOTHING, to_do="Leave it out.")
+        raise Refused(f"payment #{payment.id} has no {about.noun}, so {typed} has no meaning", now=_NOTHING, to_do="Leave it out.")
 
 
 def _refunded(standing: Standing, theirs: PaymentAtStripe) -> Refunded:
@@ -193,10 +198,9 @@ def _books_agree_on_the_refunds(found: Preview) -> None:
 
 def _may_be_made(found: Preview, standing: Standing) -> None:
     """The rules about the amount."""
-    _line_is_not_made(found.order, standing)
     amount, remainder = found.order.amount, found.refunded.remainder(found.captured)
     if not remainder:
-        raise Refused(f"nothing is left to refund of payment #{found.payment.id}: {found.captured} came back already", now=_NOTHING)
+        raise Refused(f"nothing is left to refund of payment #{found.payment.id}: {_what_came_back(found)}", now=_NOTHING)
     if amount <= Money(0, amount.currency):
         raise Refused(f"{amount} is nothing to refund of payment #{found.payment.id}", now=_NOTHING)
     if remainder < amount:
@@ -211,6 +215,15 @@ def _may_be_made(found: Preview, standing: Standing) -> None:
         )
 
 
+def _what_came_back(found: Preview) -> str:
+    under_way = [refund.id for refund in found.theirs.refunds if refund.state is RefundState.PENDING]
+    if found.refunded.at_stripe < found.refunded.most:
+        return f"{found.refunded.most} came back by our own books, {found.refunded.at_stripe} by Stripe's"
+    if under_way:
+        return f"{found.refunded.most} came back or is under way at Stripe ({', '.join(under_way)})"
+    return f"{found.refunded.most} came back already"
+
+
 def _line_is_not_made(order: Order, standing: Standing) -> None:
     """A line of a batch is refunded once, even where repeating is meant: another run of the same file may have been quicker."""
     for intent in standing.intents:
@@ -222,6 +235,18 @@ def _line_is_not_made(order: Order, standing: Standing) -> None:
             )
 
 
+def _request_id_is_unused(order: Order, standing: Standing) -> None:
+    """A request id stands for one refund, even where repeating is meant: the same line, run twice at once, may have been quicker."""
+    for intent in standing.intents:
+        is_same = order.request_id is not None and intent.order.request_id == order.request_id and intent.order.key != order.key
+        if is_same and (intent.settlement is None or intent.settlement.ending is not Ending.NOT_SENT):
+            raise Busy(
+                f"another run has used --request-id {order.request_id} of payment #{order.payment_id} meanwhile",
+                now=_NOTHING,
+                to_do="The same line again tells how that one ended.",
+            )
+
+
 def _twin(found: Preview, standing: Standing) -> str | None:
     """A refund of the same amount within a day, ours or Stripe's, in words; those that failed do not count."""
     order, since = found.order, standing.now - SAME_AMOUNT_WITHIN
@@ -229,9 +254,9 @@ def _twin(found: Preview, standing: Standing) -> str | None:
     for row in standing.file.refunds:
         is_same = row.amount == order.amount and row.status != RefundState.FAILED and row.id != order.request_row
         if is_same and _is_since(row.created_at, since) and row.id not in {intent.refund_id for intent in elsewhere}:
-            if row.stripe_refund_id is None:
+            if _is_open_request(row):
                 return f"a request of the backend, row #{row.id} (carry it out with --request {row.id})"
-            return f"refund #{row.id}, {row.stripe_refund_id}"
+            return f"refund #{row.id}" + (f", {row.stripe_refund_id}" if row.stripe_refund_id else "")
     for refund in found.theirs.refunds:
         is_same = refund.amount == order.amount and refund.holds_money and refund.key not in {intent.order.key for intent in elsewhere}
         if is_same and refund.created >= since:
@@ -246,11 +271,15 @@ def _of_other_batches(order: Order, standing: Standing) -> list[Intent]:
     return [intent for intent in standing.intents if intent.order.line is not None and intent.order.line.batch != order.line.batch]
 
 
+def _is_open_request(row: Refund) -> bool:
+    return row.status == RefundState.PENDING and row.stripe_refund_id is None
+
+
 def _is_since(created: datetime | None, since: datetime) -> bool:
     return created is None or created >= since
 
 
 def _is_still_a_request(order: Order, standing: Standing) -> None:
     row = next((one for one in standing.file.refunds if one.id == order.request_row), None)
-    if row is None or row.status != RefundState.PENDING or row.stripe_refund_id is not None or row.amount != order.amount:
+    if row is None or not _is_open_request(row) or row.amount != order.amount:
         raise Busy(f"refund row #{order.request_row} is no open request of that amount any more", now=_NOTHING)

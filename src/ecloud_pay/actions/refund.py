@@ -8,7 +8,7 @@ A crash between any two of these leaves a row that says what may have been sent,
 
 from functools import partial
 
-from ecloud_pay.actions.events import ended
+from ecloud_pay.actions.events import beside, ended
 from ecloud_pay.actions.preflight import accept
 from ecloud_pay.actions.sending import Open, Sender
 from ecloud_pay.domain.at_stripe import RefundState
@@ -34,8 +34,20 @@ def finish(intent: Intent, payment: Payment, sender: Sender) -> Intent:
     """Send an open intent and settle it."""
     ending, sent = sender.send(intent, payment)
     if isinstance(ending, Open):
+        if (ended_elsewhere := _settled_meanwhile(sent, sender.ledger)) is not None:
+            return ended_elsewhere
         raise _left_open(sent, ending)
     return settle(sent, ending, payment, sender)
+
+
+def _settled_meanwhile(intent: Intent, ledger: Ledger) -> Intent | None:
+    """The intent as another run has settled it while this one was waiting; None where it is open, or nobody can say."""
+    try:
+        standing = ledger.read(intent.order.payment_id)
+    except EcloudPayError:
+        return None
+    same = (one for one in standing.intents if one.order.key == intent.order.key and one.is_settled) if standing else iter(())
+    return next(same, None)
 
 
 def earlier(ledger: Ledger, payment_id: int, wish: Wish) -> Intent | None:
@@ -70,8 +82,23 @@ def settle(intent: Intent, settlement: Settlement, payment: Payment, sender: Sen
         raise _left_open(intent, Open(error.what)) from error
     except EcloudPayError as error:
         raise _untold(intent, settlement, error) from error
+    _is_not_beside_another(settled, settlement, payment, sender)
     write_audit_line(settled, payment, sender)
     return settled
+
+
+def _is_not_beside_another(settled: Intent, settlement: Settlement, payment: Payment, sender: Sender) -> None:
+    """Another refund was taken for this one meanwhile, and ours was made after all: no row has room for it, so it is said and audited."""
+    ours, taken = settlement.refund, settled.settlement
+    assert taken is not None
+    if ours is None or ours.key != settled.order.key or taken.stripe_refund_id == ours.id:
+        return
+    sender.audit.append(beside(settled, ours, payment))
+    raise OutcomeUnknown(
+        f"Stripe has made {ours.id} of {ours.amount} of payment #{payment.id}, for which somebody took {taken.stripe_refund_id} meanwhile",
+        now=f"Both are at Stripe; only {taken.stripe_refund_id} is recorded here.",
+        to_do=f"Do not repeat it. Look at both in Stripe's Dashboard: {ours.id} was not wanted twice.",
+    )
 
 
 def write_audit_line(settled: Intent, payment: Payment, sender: Sender, *, is_late: bool = False) -> None:
@@ -85,15 +112,18 @@ def write_audit_line(settled: Intent, payment: Payment, sender: Sender, *, is_la
             has_written = True
 
     try:
-        sender.ledger.record_audited(settled, write)
+        try:
+            sender.ledger.record_audited(settled, write)
+        except CannotWrite:
+            raise
+        except EcloudPayError:
+            write(settled)  # the line matters: without its mark in the row, a later resume writes it once more, as late
     except CannotWrite as error:
         raise CannotWrite(
             f"the audit line could not be written: {error.what}",
             now=f"{told(settled)} That is recorded in the database.",
             to_do="When the file can be written again: ecloud-pay refund --resume",
         ) from error
-    except EcloudPayError:
-        write(settled)  # the line matters: without its mark in the row, a later resume writes it once more, as late
 
 
 def told(settled: Intent) -> str:
@@ -146,6 +176,7 @@ def _untold(intent: Intent, settlement: Settlement, error: EcloudPayError) -> Ou
     what = f"Stripe has the refund {settlement.refund.id} {whose}" if settlement.refund else f"the refund {whose} ended"
     return OutcomeUnknown(
         f"{what}, and the database could not be told: {error.what}",
-        now="Money has moved." if settlement.refund and settlement.refund.holds_money else "No money moved.",
+        # Without a refund it is only known that this run's attempts came to nothing: another one may have sent it, too.
+        now="Money has moved." if settlement.refund and settlement.refund.holds_money else "It stays recorded as unsettled.",
         to_do=f"Do not repeat it. When the database is back: ecloud-pay refund --resume {order.payment_id}",
     )

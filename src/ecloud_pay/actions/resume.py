@@ -7,7 +7,7 @@ from ecloud_pay.actions.refund import finish, settle, told, trouble, write_audit
 from ecloud_pay.actions.sending import Sender, match
 from ecloud_pay.domain.at_stripe import RefundAtStripe, RefundState
 from ecloud_pay.domain.errors import Busy, EcloudPayError, NotFound, OutcomeUnknown, Refused
-from ecloud_pay.domain.payment import Payment
+from ecloud_pay.domain.payment import Payment, Refund
 from ecloud_pay.domain.refund import ABANDON_AFTER, ADOPT_AFTER, KEY_GOOD_FOR, Ending, Intent, Settlement
 from ecloud_pay.ports import Ledger, Standing, Unfinished
 
@@ -60,7 +60,8 @@ def would(intent: Intent, sender: Sender, account: str | None) -> str:
     except EcloudPayError as error:
         return f"leave it: {error.what}"
     if found.mine is None:
-        return "send it, under the same key"
+        obstacle = _obstacle(intent, _standing(sender, intent))
+        return f"end it as not sent: {obstacle}" if obstacle else "send it, under the same key"
     if found.mine.state is None:
         return f"leave it: Stripe has {found.mine.id}, whose status {found.mine.status!r} is not known here"
     return f"record {found.mine.id}, which Stripe has"
@@ -74,7 +75,8 @@ def send_anyway(intent: Intent, sender: Sender, account: str | None) -> Intent:
     if found.mine is not None:
         return _adopt(intent, found.mine, standing.file.payment, sender)
     _key_is_good(intent, standing)
-    return finish(intent, standing.file.payment, sender)
+    _rows_are_good(intent, standing)
+    return _send(intent, standing, sender)
 
 
 def adopt(intent: Intent, refund_id: str, sender: Sender, account: str | None) -> Intent:
@@ -85,8 +87,10 @@ def adopt(intent: Intent, refund_id: str, sender: Sender, account: str | None) -
     refund = sender.gateway.refund(refund_id)
     mine = read(intent, sender).mine
     order = intent.order
-    owner = next((one for one in standing.file.refunds if one.stripe_refund_id == refund.id), None)
-    row = next((one for one in standing.file.refunds if one.id == intent.refund_id), None)
+    # Its own row may bear that id already: somebody has written it there by hand.
+    others = (one for one in standing.file.refunds if one.id != intent.refund_id)
+    owner = next((one for one in others if one.stripe_refund_id == refund.id), None)
+    row = _row(intent, standing)
     problem = ""
     if refund.payment_intent != order.payment_intent:
         problem = f"belongs to {refund.payment_intent or 'no PaymentIntent'}, not to {order.payment_intent}"
@@ -98,8 +102,8 @@ def adopt(intent: Intent, refund_id: str, sender: Sender, account: str | None) -
         problem = f"is recorded as refund #{owner.id} already"
     elif mine is not None and mine.id != refund.id:
         problem = f"was made elsewhere, and Stripe has this one as {mine.id}"
-    elif row is None or row.status != RefundState.PENDING:
-        problem = f"comes too late: refund #{intent.refund_id} is {row.status if row else 'gone'} here already"
+    elif row is not None and not _takes(row, refund, order.key):
+        problem = f"comes too late: refund #{intent.refund_id} is {row.status} here already"
     elif refund.state is None:
         problem = f"has the status {refund.status!r}, which is not known here"
     if problem:
@@ -156,14 +160,14 @@ def read(intent: Intent, sender: Sender) -> Reading:
     return Reading(match(intent, refunds), tuple(rivals))
 
 
-CLOCKS_APART_S = 60.0
+CLOCKS_APART_S = 600.0
 
 
 def resumed(intent: Intent, sender: Sender, account: str | None) -> Intent:
     """One unsettled intent, settled. Raises where that is for a person to do, or cannot be done now."""
     found = _looked_at(intent, sender, account)
-    payment = _standing(sender, intent).file.payment
-    return finish(intent, payment, sender) if found.mine is None else _adopt(intent, found.mine, payment, sender)
+    standing = _standing(sender, intent)
+    return _send(intent, standing, sender) if found.mine is None else _adopt(intent, found.mine, standing.file.payment, sender)
 
 
 def _looked_at(intent: Intent, sender: Sender, account: str | None) -> Reading:
@@ -173,8 +177,18 @@ def _looked_at(intent: Intent, sender: Sender, account: str | None) -> Reading:
     if found.mine is None:
         if found.rivals:
             raise _ambiguous(intent, found.rivals)
-        _key_is_good(intent, _standing(sender, intent))
+        standing = _standing(sender, intent)
+        _key_is_good(intent, standing)
+        _rows_are_good(intent, standing)
     return found
+
+
+def _send(intent: Intent, standing: Standing, sender: Sender) -> Intent:
+    """Send it. One that was never sent ends here where somebody's change of its rows forbids to send it: the ledger would refuse."""
+    payment, obstacle = standing.file.payment, _obstacle(intent, standing)
+    if obstacle is None:
+        return finish(intent, payment, sender)
+    return settle(intent, Settlement(Ending.NOT_SENT, words=obstacle), payment, sender)
 
 
 def _adopt(intent: Intent, refund: RefundAtStripe, payment: Payment, sender: Sender) -> Intent:
@@ -214,6 +228,42 @@ def _key_is_good(intent: Intent, standing: Standing) -> None:
             now="It is never sent again: Stripe may have forgotten its key, and would refund anew.",
             to_do=f"24 h after its last attempt: ecloud-pay refund --abandon {order.payment_id}",
         )
+
+
+def _rows_are_good(intent: Intent, standing: Standing) -> None:
+    """Raises where an earlier attempt may still arrive, and somebody's change of its rows forbids another one."""
+    obstacle, order = _obstacle(intent, standing), intent.order
+    if intent.was_sent and obstacle:
+        raise OutcomeUnknown(
+            f"the refund of {order.amount} of payment #{order.payment_id} was sent, Stripe's list has none, and {obstacle}",
+            now="It is not sent again while that is so, and stays unsettled.",
+            to_do=f"24 h after its last attempt: ecloud-pay refund --abandon {order.payment_id}",
+        )
+
+
+def _obstacle(intent: Intent, standing: Standing) -> str | None:
+    """What the backend or a person has made of its rows, so that it cannot be sent; None where they are as we left them."""
+    row = _row(intent, standing)
+    transaction = next((one for one in standing.file.transactions if one.id == intent.transaction_id), None)
+    if row is None:
+        return f"somebody has deleted refund #{intent.refund_id} here"
+    if row.status != RefundState.PENDING:
+        return f"somebody has made refund #{intent.refund_id} {row.status} here"
+    if row.stripe_refund_id is not None:
+        return f"somebody has written {row.stripe_refund_id} into refund #{intent.refund_id} here"
+    if transaction is not None and transaction.status != RefundState.PENDING:
+        return f"somebody has made transaction #{intent.transaction_id} {transaction.status} here"
+    return None
+
+
+def _row(intent: Intent, standing: Standing) -> Refund | None:
+    return next((one for one in standing.file.refunds if one.id == intent.refund_id), None)
+
+
+def _takes(row: Refund, refund: RefundAtStripe, key: str) -> bool:
+    """Whether the intent's row can stand for that refund; one that has failed does only for the refund that bears the intent's key."""
+    is_completed_as_it = row.status == RefundState.COMPLETED and row.stripe_refund_id in (None, refund.id)
+    return refund.key == key or row.status == RefundState.PENDING or is_completed_as_it
 
 
 def _ambiguous(intent: Intent, rivals: tuple[RefundAtStripe, ...]) -> OutcomeUnknown:

@@ -11,7 +11,7 @@ from ecloud_pay.commands.export_options import Plan
 from ecloud_pay.domain.manifest import manifest_path
 from ecloud_pay.ports import Exporter
 from ecloud_pay.rendering.lines import CsvLines, JsonArray, JsonLines, Lines
-from ecloud_pay.rendering.progress import CopyProgress
+from ecloud_pay.rendering.progress import Progress
 from ecloud_pay.rendering.screen import writing_to_stdout
 from ecloud_pay.wiring import Wiring
 
@@ -62,7 +62,7 @@ def _poured(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring) -> int:
     """Write everything through `door`; returns the number of rows."""
     is_watched = plan.path is not None or wiring.screen.width is None
     expected = exporter.estimate(plan.request) if len(door.files) > 1 or (is_watched and wiring.screen.notes_reach_a_person) else 0
-    with CopyProgress(wiring.screen if is_watched else None, expected) as progress:
+    with Progress(wiring.screen if is_watched else None, expected) as progress:
         match plan.format:
             case "parquet":
                 return _parquet(plan, door, exporter, wiring, progress)
@@ -72,7 +72,7 @@ def _poured(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring) -> int:
                 return _lines(plan, door, exporter, wiring, expected, progress)
 
 
-def _lines(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring, expected: int, progress: CopyProgress) -> int:
+def _lines(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring, expected: int, progress: Progress) -> int:
     lines = _lines_of(plan, wiring)
     sinks = [
         _LineSink(file, door.writing, lines, progress, head=lines.head if index == 0 else b"") for index, file in enumerate(door.files)
@@ -97,7 +97,7 @@ def _lines_of(plan: Plan, wiring: Wiring) -> Lines:
 class _LineSink:
     """Writes the lines of one part. The head is held back until the first row: a statement that fails leaves stdout empty."""
 
-    def __init__(self, file: BinaryIO, writing: Writing, lines: Lines, progress: CopyProgress, *, head: bytes) -> None:
+    def __init__(self, file: BinaryIO, writing: Writing, lines: Lines, progress: Progress, *, head: bytes) -> None:
         self._file = file
         self._writing = writing
         self._lines = lines
@@ -121,7 +121,7 @@ class _LineSink:
             self._file.write(text)
 
 
-def _parquet(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring, progress: CopyProgress) -> int:
+def _parquet(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring, progress: Progress) -> int:
     with door.writing(), wiring.parquet_file(door.files[0], plan.request.columns) as file:
 
         def sink(lines: bytes, rows: int, /) -> None:
@@ -131,7 +131,7 @@ def _parquet(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring, progres
         return exporter.copy(plan.request, [sink], 0)
 
 
-def _workbook(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring, progress: CopyProgress) -> int:
+def _workbook(plan: Plan, door: Door, exporter: Exporter, wiring: Wiring, progress: Progress) -> int:
     name = plan.request.table.capitalize()
     with door.writing(), wiring.sheets(door.files[0], plan.request.columns, name=name, path=plan.path) as sheets:
         rows = sheets.write(progress.counted(exporter.rows(plan.request)))

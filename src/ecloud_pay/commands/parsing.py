@@ -101,8 +101,13 @@ def amount(text: str | None, option: str, currency: str | None) -> Decimal | Non
     if len(text.partition(".")[2]) > COLUMN_DECIMALS:
         raise UsageError(f"{option}: {text!r} has more than {COLUMN_DECIMALS} decimals")
     if not 0 <= figure < COLUMN_LIMIT:
-        raise UsageError(f"{option}: {text!r} is out of range; amounts run from 0 to {COLUMN_LIMIT - 1}.99")
+        raise out_of_range(text, option, "0")
     return figure
+
+
+def out_of_range(text: str, option: str, least: str) -> UsageError:
+    """That `text` is an amount, but none from `least` to the most that the column holds."""
+    return UsageError(f"{option}: {text[:40]!r} is out of range; amounts run from {least} to {COLUMN_LIMIT - 1}.99")
 
 
 def currency(text: str | None, option: str) -> str | None:

@@ -1,7 +1,8 @@
 """`refund --from FILE.csv`: read whole → planned whole → shown with its totals → consented to → carried out → a line's result each."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from ecloud_pay.actions.batch import Plan, Rules, plan, run
 from ecloud_pay.actions.desk import Desk
@@ -13,10 +14,10 @@ from ecloud_pay.commands.refund_file import read_entries
 from ecloud_pay.commands.refund_making import said, unless_stopped
 from ecloud_pay.commands.refund_options import MOST_LINES, MOST_LINES_EVER, Typed, make_wish, plain_name
 from ecloud_pay.domain.batch import DEFAULT_BATCH, BadLine, Due, Entry, Item, Result, of_due, totals
-from ecloud_pay.domain.errors import CannotWrite, OutcomeUnknown, PartlyDone, Refused, UsageError
+from ecloud_pay.domain.errors import CannotWrite, EcloudPayError, OutcomeUnknown, PartlyDone, Refused, UsageError
 from ecloud_pay.domain.refund import RefundReason
 from ecloud_pay.rendering import machine
-from ecloud_pay.rendering.progress import CopyProgress
+from ecloud_pay.rendering.progress import Progress
 from ecloud_pay.rendering.screen import ClosedPipe
 from ecloud_pay.signals import MoneyInFlight
 from ecloud_pay.wiring import Wiring
@@ -25,21 +26,52 @@ from ecloud_pay.wiring import Wiring
 def run_batch(wiring: Wiring, typed: Typed) -> None:
     """All of it."""
     batch = plain_name(typed.batch.batch, "--batch") or DEFAULT_BATCH
-    at_most = count(typed.batch.max_count or str(MOST_LINES), "--max-count", MOST_LINES_EVER)
+    at_most = MOST_LINES if typed.batch.max_count is None else count(typed.batch.max_count, "--max-count", MOST_LINES_EVER)
     check_cap(typed.consent.max_total, ())
     _check_output(wiring, typed)
     assert typed.batch.from_ is not None  # or this would be another way
-    entries, bad = read_entries(typed.batch.from_)
-    if bad:
-        raise UsageError(_told_bad(wiring, bad, len(entries) + len(bad)), now="Nothing was sent.")
+    entries, misspelt = read_entries(typed.batch.from_)
+    if misspelt:
+        raise _bad_input(wiring, entries, misspelt, lambda: _looked_at(wiring, typed, entries, batch, at_most))
+    with _counter(wiring, typed, entries, batch, at_most) as (open_desk, rules):
+        found = _planned(wiring, open_desk, entries, rules)
+        if found.bad:
+            told = _told_bad(wiring, found.bad, len(entries))
+            raise Refused(told, now="Nothing was sent: no refund is begun while a line is wrong.")
+        _run_planned(wiring, typed, open_desk, found.items, batch)
+
+
+@contextmanager
+def _counter(wiring: Wiring, typed: Typed, entries: Sequence[Entry], batch: str, at_most: int) -> Iterator[tuple[Desk, Rules]]:
+    """All that a batch of these lines needs, open."""
     if len(entries) > at_most:
         raise Refused(f"{len(entries)} lines are more than {at_most}", now="Nothing was sent.", to_do=f"Add --max-count {len(entries)}")
     with wiring.ledger() as ledger:
         actor = operator(wiring, ledger, typed.consent.as_)
         wiring.audit_trail().check()
         with desk(wiring, ledger) as open_desk:
-            rules = Rules(batch, make_wish(typed.asked)(actor), typed.batch.retry_failed, lambda ref: payment_meant(ledger, ref))
-            _run_planned(wiring, typed, open_desk, _planned(wiring, open_desk, entries, rules), batch)
+
+            def meant(ref: str) -> int:
+                return payment_meant(ledger, ref, lambda intent: intent.order.line is not None and intent.order.line.batch == batch)
+
+            yield open_desk, Rules(batch, make_wish(typed.asked)(actor), typed.batch.retry_failed, meant)
+
+
+def _looked_at(wiring: Wiring, typed: Typed, entries: Sequence[Entry], batch: str, at_most: int) -> tuple[BadLine, ...]:
+    """Those of the lines that cannot be refunded."""
+    with _counter(wiring, typed, entries, batch, at_most) as (open_desk, rules):
+        return _planned(wiring, open_desk, entries, rules).bad
+
+
+def _bad_input(wiring: Wiring, entries: Sequence[Entry], misspelt: Sequence[BadLine], look: Callable[[], Sequence[BadLine]]) -> UsageError:
+    """All that is wrong with a file at once: lines that make no sense, and, where that can be found out, lines that cannot be refunded."""
+    bad, now = list(misspelt), "Nothing was sent."
+    if entries:
+        try:
+            bad += look()
+        except EcloudPayError as error:
+            now += f" The rest was not checked: {error.what}"
+    return UsageError(_told_bad(wiring, sorted(bad, key=lambda line: line.place), len(entries) + len(misspelt)), now=now)
 
 
 def _check_output(wiring: Wiring, typed: Typed) -> None:
@@ -48,20 +80,18 @@ def _check_output(wiring: Wiring, typed: Typed) -> None:
         if typed.batch.force:
             raise UsageError("--force says nothing without -o FILE")
         return
+    if typed.consent.dry_run:
+        raise UsageError("-o does not go with --dry-run: there are no results to write")
     output_path(typed.batch.output, "csv", {".json": "json"})
     if os.path.realpath(typed.batch.output) == os.path.realpath(typed.batch.from_ or ""):
         raise UsageError("-o: that is the file with the refunds; name another one for their results")
-    if not typed.consent.dry_run:
-        with wiring.target(typed.batch.output, force=typed.batch.force):
-            pass
+    with wiring.target(typed.batch.output, force=typed.batch.force):
+        pass
 
 
-def _planned(wiring: Wiring, open_desk: Desk, entries: Sequence[Entry], rules: Rules) -> tuple[Item, ...]:
-    with CopyProgress(wiring.screen, len(entries), noun="lines looked at") as progress:
-        found: Plan = plan(entries, open_desk, rules, lambda: progress.add(0, 1))
-    if found.bad:
-        raise Refused(_told_bad(wiring, found.bad, len(entries)), now="Nothing was sent: no refund is begun while a line is wrong.")
-    return found.items
+def _planned(wiring: Wiring, open_desk: Desk, entries: Sequence[Entry], rules: Rules) -> Plan:
+    with Progress(wiring.screen, len(entries), noun="lines looked at") as progress:
+        return plan(entries, open_desk, rules, lambda: progress.add(0, 1))
 
 
 def _run_planned(wiring: Wiring, typed: Typed, open_desk: Desk, items: tuple[Item, ...], batch: str) -> None:
@@ -89,25 +119,39 @@ def _end(wiring: Wiring, results: Sequence[Result], patience: MoneyInFlight) -> 
     """Raises whatever the run ends with, the worst first."""
     if any(result.is_unknown for result in results):
         raise _unknown(results)
+    # Settled, and yet with such an error: another refund is recorded in its place, or stands beside it at Stripe.
+    if doubtful := next((result.error for result in results if isinstance(result.error, OutcomeUnknown)), None):
+        raise doubtful
     if any(result.is_left for result in results):
         patience.raise_if_stopped("what was begun has ended and is recorded; run the same file again for the rest")
     elif patience.is_stop_asked:
         wiring.screen.note("You asked to stop while money was in flight; nothing was left to stop.")
-    done = sum(result.is_done for result in results)
-    if done < len(results):
-        raise PartlyDone(
-            f"{len(results) - done} of {len(results)} lines were not refunded",
-            now=f"Refunded, now or before: {done}." if done else "No money moved.",
-            to_do="Mend what is wrong and run the file again. What Stripe refused is tried again only with --retry-failed.",
-        )
+    if any(not result.is_done for result in results):
+        raise _partly_done(results)
     if lost := next((result.error for result in results if isinstance(result.error, CannotWrite)), None):
         raise lost
+
+
+def _partly_done(results: Sequence[Result]) -> PartlyDone:
+    done = sum(result.is_done for result in results)
+    busy = sum(result.is_busy for result in results)
+    to_do = [
+        "Where it is busy, another run may have refunded it: run the file again when that one has ended." if busy else "",
+        "Mend what is wrong and run the file again. What Stripe refused is tried again only with --retry-failed."
+        if busy < len(results) - done
+        else "",
+    ]
+    return PartlyDone(
+        f"{len(results) - done} of {len(results)} lines were not refunded{' by this run' if busy else ''}",
+        now=f"Refunded, now or before: {done}." if done else "This run moved no money.",
+        to_do=" ".join(filter(None, to_do)),
+    )
 
 
 def _run(wiring: Wiring, open_desk: Desk, items: Sequence[Item], patience: MoneyInFlight) -> list[Result]:
     sender = Sender(open_desk.ledger, open_desk.gateway, wiring.audit_trail(), patience)
     moving = sum(item.moves_money for item in items)
-    with CopyProgress(wiring.screen, moving, noun="refunds") as progress:
+    with Progress(wiring.screen, moving, noun="refunds") as progress:
         return unless_stopped(None, lambda: run(items, open_desk, sender, lambda: progress.add(0, 1)))
 
 
@@ -121,16 +165,16 @@ def _unknown(results: Sequence[Result]) -> OutcomeUnknown:
 
 
 def _agree(wiring: Wiring, typed: Typed, open_desk: Desk, items: Sequence[Item], batch: str) -> None:
-    from ecloud_pay.rendering.refund_batch import plan_lines
-    from ecloud_pay.rendering.refund_cards import BLOCK_LIST
+    from ecloud_pay.rendering.refund_batch import MOST_ROWS, fraud_words, plan_lines
 
     moving = [item for item in items if item.moves_money]
     sums, mode = totals(moving), open_desk.gateway.mode
     is_given = consent_given(typed.consent, mode, sums)
     if not (is_given and wiring.screen.is_quiet):
-        wiring.screen.aside(plan_lines(items, batch, mode, open_desk.account, wiring.look, each=False))
-    if any(item.entry.reason is RefundReason.FRAUDULENT for item in of_due(items, Due.REFUND)):
-        ask_about_fraud(wiring, typed.consent, BLOCK_LIST)
+        rows = MOST_ROWS if wiring.screen.can_ask and not is_given else 0
+        wiring.screen.aside(plan_lines(items, batch, mode, open_desk.account, wiring.look, rows=rows))
+    if frauds := [item for item in of_due(items, Due.REFUND) if item.entry.reason is RefundReason.FRAUDULENT]:
+        ask_about_fraud(wiring, typed.consent, fraud_words(frauds))
     if not is_given:
         ask_consent(wiring, mode, sums, by_total=True)
 
@@ -143,14 +187,16 @@ def _told_bad(wiring: Wiring, bad: Sequence[BadLine], of: int) -> str:
 
 
 def _print_plan(wiring: Wiring, typed: Typed, open_desk: Desk, items: Sequence[Item], batch: str) -> None:
+    from ecloud_pay.rendering.refund_batch import elsewhere_words, plan_lines
+
     if typed.json:
         from ecloud_pay.rendering.refund_documents import plan_document
 
         wiring.screen.data(machine.json_text(plan_document(items, batch)))
+        if again := elsewhere_words(items):
+            wiring.screen.warn(again)
     else:
-        from ecloud_pay.rendering.refund_batch import plan_lines
-
-        wiring.screen.show(plan_lines(items, batch, open_desk.gateway.mode, open_desk.account, wiring.look, each=True))
+        wiring.screen.show(plan_lines(items, batch, open_desk.gateway.mode, open_desk.account, wiring.look, rows=len(items)))
     wiring.screen.note("Dry run: nothing was sent and nothing was written.")
 
 

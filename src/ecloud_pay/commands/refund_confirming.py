@@ -17,7 +17,8 @@ def consent_given(consent: Consent, mode: Mode, totals: Sequence[Money]) -> bool
     """Whether the command line agrees to these totals already. Refused where it agrees to others."""
     if consent.confirm is not None:
         if not _is_total(consent.confirm, totals):
-            raise Refused(f"--confirm {consent.confirm} is not what would be refunded, {total_text(totals)}", now=_NOTHING)
+            typed = consent.confirm or "''"
+            raise Refused(f"--confirm {typed} is not what would be refunded, {total_text(totals)}", now=_NOTHING)
         return True
     return consent.yes and mode is Mode.TEST
 

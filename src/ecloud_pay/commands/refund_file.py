@@ -17,7 +17,10 @@ LARGEST_BYTES = 10_000_000
 
 def read_entries(path: str) -> tuple[list[Entry], list[BadLine]]:
     """The lines of the file (`-`: of stdin), those that make sense and those that do not. UsageError where it is no such file."""
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    text = _text(path)
+    if not text.strip():
+        raise UsageError("--from: the file is empty")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     entries: list[Entry] = []
     bad: list[BadLine] = []
     place = 1  # of the line that a record begins in: a quoted cell may hold line breaks
@@ -61,13 +64,26 @@ def _text(path: str) -> str:
 
 
 def _check_header(names: Sequence[str]) -> None:
-    unknown = [name for name in names if name not in COLUMNS]
-    missing = [name for name in NEEDED if name not in names]
-    if unknown or missing or len(set(names)) != len(names):
-        raise UsageError(
-            f"--from: the first line must name the columns, and it says {','.join(names)[:80]!r}",
-            to_do=f"Columns: {','.join(COLUMNS)} (the first two are needed), separated by commas.",
-        )
+    if wrong := _wrong_with(names):
+        raise UsageError(f"--from: {wrong}", to_do=f"Columns: {','.join(COLUMNS)} (the first two are needed), separated by commas.")
+
+
+def _wrong_with(names: Sequence[str]) -> str | None:
+    """What a first line does wrong; None where it names the columns."""
+    for sign, word in ((";", "semicolons"), ("\t", "tabs")):
+        if len(names) == 1 and sign in names[0]:
+            return f"it is separated by {word}; use commas"
+    if not set(names) & set(COLUMNS):
+        return f"the first line must name the columns, and it says {','.join(names)[:80]!r}"
+    once = list(dict.fromkeys(names))
+    wrong = [f"{name[:80]!r} is no column" if name else "a column has no name" for name in once if name not in COLUMNS]
+    wrong += [f"{name} is there {_times(names.count(name))}" for name in once if name in COLUMNS and names.count(name) > 1]
+    wrong += [f"the column {name} is missing" for name in NEEDED if name not in names]
+    return "; ".join(wrong) or None
+
+
+def _times(number: int) -> str:
+    return "twice" if number == 2 else f"{number} times"
 
 
 def _entry(place: int, names: Sequence[str], written: Sequence[str]) -> Entry:

@@ -17,7 +17,7 @@ from ecloud_pay.domain.at_stripe import RefundState
 from ecloud_pay.domain.errors import CannotWrite, NotFound, OutcomeUnknown, Refused
 from ecloud_pay.domain.money import Money
 from ecloud_pay.domain.preview import Preview, Wish
-from ecloud_pay.domain.refund import Ending, Intent, RefundReason
+from ecloud_pay.domain.refund import Ending, Intent, PendingRow, RefundReason
 from ecloud_pay.domain.remainder import readable
 from ecloud_pay.ports import Ledger, Patience
 from ecloud_pay.rendering import machine
@@ -37,13 +37,15 @@ def make(wiring: Wiring, typed: Typed) -> None:
         wish = wish_of(operator(wiring, ledger, typed.consent.as_))
         if row is None:
             assert typed.ref is not None  # Typed.way has seen to it
-            payment_id = payment_meant(ledger, typed.ref)
+            payment_id = payment_meant(ledger, typed.ref, lambda intent: intent.order.request_id == wish.request_id is not None)
         else:
             payment_id, wish = _requested(ledger, row, wish)
         if (first := earlier(ledger, payment_id, wish)) is not None:
             wiring.screen.note(f"--request-id {wish.request_id} was used before; this is how it ended then.")
             print_settled(wiring, typed, first, None)
             return
+        if row is not None:
+            _is_open_request(ledger, row)
         with desk(wiring, ledger) as open_desk:
             _make(wiring, typed, open_desk, payment_id, wish)
 
@@ -66,14 +68,25 @@ def _make(wiring: Wiring, typed: Typed, open_desk: Desk, payment_id: int, wish: 
 
 def _requested(ledger: Ledger, row: int, wish: Wish) -> tuple[int, Wish]:
     """The payment and the wish of a request that the backend left in a refund row."""
+    found = _row(ledger, row)
+    amount = readable(found.refund.amount, f"refund row #{row}")
+    return found.payment.id, replace(wish, amount=amount.figure, note=found.refund.reason, request_row=row)
+
+
+def _is_open_request(ledger: Ledger, row: int) -> None:
+    refund = _row(ledger, row).refund
+    is_pending = refund.status == RefundState.PENDING
+    if is_pending and refund.stripe_refund_id is None:
+        return
+    problem = f"it is at Stripe already, as {refund.stripe_refund_id}" if is_pending else f"it is {refund.status}"
+    raise Refused(f"refund row #{row} is no open request: {problem}", now="Nothing was sent.")
+
+
+def _row(ledger: Ledger, row: int) -> PendingRow:
     found = ledger.request(row)
     if found is None:
         raise NotFound(f"there is no refund row #{row}")
-    refund = found.refund
-    if refund.status != RefundState.PENDING or refund.stripe_refund_id is not None:
-        raise Refused(f"refund row #{row} is no open request: it is {refund.status}", now="Nothing was sent.")
-    amount = readable(refund.amount, f"refund row #{row}")
-    return found.payment.id, replace(wish, amount=amount.figure, note=refund.reason, request_row=row)
+    return found
 
 
 def _agreed(wiring: Wiring, typed: Typed, open_desk: Desk, found: Preview) -> Preview:
@@ -140,6 +153,9 @@ def said(wiring: Wiring, truth: str, to_do: str) -> Iterator[None]:
     """Says what happened to the money, `truth`, where the output itself is lost."""
     try:
         yield
+    except Stopped as stop:  # by a second signal, while stdout did not take it
+        stop.now = f"{truth[:1].lower()}{truth[1:]} That is recorded"
+        raise
     except CannotWrite as error:
         raise CannotWrite(error.what, now=f"{truth} That is recorded.", to_do=to_do) from error
     except ClosedPipe:

@@ -122,13 +122,16 @@ def _decline(wiring: Wiring, typed: Typed, ledger: Ledger) -> None:
     assert row is not None  # or this would be another way
     actor = operator(wiring, ledger, typed.consent.as_)
     ask_whether(wiring, typed.consent, f"Close the request in refund row #{row} without a refund?")
-    declined = decline(ledger, wiring.audit_trail(), row, actor)
-    if typed.json:
-        from ecloud_pay.rendering.refund_documents import declined_document
+    with wiring.money_in_flight():
+        declined = decline(ledger, wiring.audit_trail(), row, actor)
+        told = f"The request in refund row #{row} of payment #{declined.payment.id} is closed; no money moved."
+        with said(wiring, told, "ecloud-pay refund --pending"):
+            if typed.json:
+                from ecloud_pay.rendering.refund_documents import declined_document
 
-        wiring.screen.data(machine.json_text(declined_document(declined)))
-    else:
-        wiring.screen.note(f"The request in refund row #{row} of payment #{declined.payment.id} is closed; no money moved.")
+                wiring.screen.data(machine.json_text(declined_document(declined)))
+            else:
+                wiring.screen.note(told)
 
 
 def _decide(wiring: Wiring, typed: Typed, ledger: Ledger) -> None:

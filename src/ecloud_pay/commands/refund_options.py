@@ -1,5 +1,6 @@
 """The options of `refund`, what each of its ways takes, and what was typed as a wish."""
 
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -11,6 +12,7 @@ import typer
 
 from ecloud_pay.commands import parsing
 from ecloud_pay.domain.errors import UsageError
+from ecloud_pay.domain.money import COLUMN_LIMIT
 from ecloud_pay.domain.preview import Wish
 from ecloud_pay.domain.refund import LONGEST_NOTE, Actor, RefundReason
 
@@ -18,6 +20,10 @@ REASONS = [reason.value for reason in RefundReason]
 LONGEST_NAME = 64  # of a batch or a request id
 MOST_LINES = 100  # of a batch, unless --max-count says otherwise
 MOST_LINES_EVER = 10_000
+
+# Stripe may prefix its ids otherwise tomorrow, so only what could never be one is told apart here.
+_REFUND_ID = re.compile(r"(?=.*_)[A-Za-z0-9_]{4,255}", re.ASCII)
+_FIGURE = re.compile(r"-?[0-9]+(\.[0-9]{1,2})?", re.ASCII)  # of any size
 
 
 @dataclass(frozen=True)
@@ -142,8 +148,10 @@ class Typed:
 
     @property
     def way(self) -> Way:
-        """The one thing that was asked for. UsageError where it is none, several, or an option says nothing about it."""
-        given = [_WAYS[name] for name in _WAYS if getattr(self.unfinished, name, None) or getattr(self.batch, name, None)]
+        """The one thing that was asked for. UsageError where it is none, several, or an option does not go with it."""
+        bundles = (self.unfinished, self.batch)
+        # One whose value is empty was asked for, too: it must not turn into a refund of all that is left.
+        given = [way for name, way in _WAYS.items() if any(getattr(each, name, None) not in (None, False) for each in bundles)]
         # Adopting and sending anyway are ways to resume, so saying both is saying one.
         if Way.RESUME in given and {Way.ADOPT, Way.SEND_ANYWAY} & set(given):
             given.remove(Way.RESUME)
@@ -154,6 +162,7 @@ class Typed:
         return way
 
     def _check(self, way: Way) -> None:
+        _check_refund_id(self.unfinished.adopt, "--adopt")
         if way in _NEEDS_REF and self.ref is None:
             raise UsageError(
                 f"{'a payment' if way is Way.MAKE else way} needs REF: 5, #5, pi_…, ch_… or job:14",
@@ -163,7 +172,7 @@ class Typed:
             raise UsageError(f"{way} takes no REF, and {self.ref!r} was given")
         for option in self._given():
             if option not in _TAKES[way]:
-                raise UsageError(f"{option} says nothing about {'one refund' if way is Way.MAKE else way}")
+                raise UsageError(f"{option} does not go with {'one refund' if way is Way.MAKE else way}")
 
     def _given(self) -> list[str]:
         """The options that were typed, but for those that are ways themselves."""
@@ -238,6 +247,8 @@ def make_wish(asked: Asked) -> "Callable[[Actor], Wish]":
 
 def positive(text: str | None, option: str) -> Decimal | None:
     """An amount above nothing."""
+    if text is not None and _FIGURE.fullmatch(text) and not 0 <= Decimal(text) < COLUMN_LIMIT:
+        raise parsing.out_of_range(text, option, "0.01")
     figure = parsing.amount(text, option, None)
     if figure is not None and not figure:
         raise UsageError(f"{option}: {text!r} is nothing to refund")
@@ -257,6 +268,12 @@ def note(text: str | None, option: str) -> str | None:
     if len(words) > LONGEST_NOTE:
         raise UsageError(f"{option}: {len(words)} characters are too many; {LONGEST_NOTE} is the most")
     return words or None
+
+
+def _check_refund_id(text: str | None, option: str) -> None:
+    """UsageError where it can be no id of Stripe's: an empty variable of a script, an amount, a payment's number."""
+    if text is not None and not _REFUND_ID.fullmatch(text):
+        raise UsageError(f"{option}: {text[:40]!r} is no id of a refund; they look like re_… or pyr_…")
 
 
 def plain_name(text: str | None, option: str) -> str | None:

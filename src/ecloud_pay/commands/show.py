@@ -38,7 +38,7 @@ def run(
     with wiring.reader() as reader:
         found = reader.find(wanted)
     if found is None:
-        raise NotFound(_nothing(wanted), to_do=f"`{wiring.command_line('list')}` shows what there is.")
+        raise NotFound(_nothing(wanted), to_do="`ecloud-pay list` shows what there is.")
     if chosen == "cards":
         from ecloud_pay.rendering.cards import file_cards
 

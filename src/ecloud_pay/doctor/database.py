@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ecloud_pay.doctor.settings import key_mode
+from ecloud_pay.domain.at_stripe import Mode
 from ecloud_pay.domain.checkup import Check, Verdict
 from ecloud_pay.ports import DatabaseFacts, TableFacts
 from ecloud_pay.settings import Settings
@@ -129,7 +130,7 @@ def _operator(facts: DatabaseFacts, settings: Settings, group: str) -> Iterator[
 
 
 def _live(facts: DatabaseFacts, settings: Settings, group: str) -> Iterator[Check]:
-    if key_mode(settings) != "live":
+    if key_mode(settings) is not Mode.LIVE:
         return
     here = f"{facts.host}/{facts.database}"
     if settings.text("ECLOUD_PAY_LIVE_DATABASE") != here:

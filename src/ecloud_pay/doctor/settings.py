@@ -3,19 +3,15 @@
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from urllib.parse import urlsplit
 
+from ecloud_pay.domain.at_stripe import Mode
 from ecloud_pay.domain.checkup import Check, Verdict
-from ecloud_pay.domain.errors import EcloudPayError
+from ecloud_pay.domain.errors import EcloudPayError, NotConfigured
 from ecloud_pay.domain.reference import is_email
 from ecloud_pay.settings import TABLE, Setting, Settings
+from ecloud_pay.stripe_access import SCOPES, checked_base, checked_key, checked_proxy
 
 GROUP = "Settings"
-# What a restricted key must be allowed, in the words of Stripe's Dashboard.
-SCOPES = "PaymentIntents read, Charges and Refunds write, Disputes read, Balance read, Payouts read, Events read"
-
-_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9]{8,}")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def settings_checks(settings: Settings, *, is_demo: bool) -> list[Check]:
@@ -23,11 +19,12 @@ def settings_checks(settings: Settings, *, is_demo: bool) -> list[Check]:
     return [_env_file(settings), *(_setting(setting, settings) for setting in TABLE if setting.in_demo or not is_demo)]
 
 
-def key_mode(settings: Settings) -> str | None:
-    """`test` or `live` where STRIPE_SECRET_KEY has the shape of a key; else None."""
-    key = settings.secret("STRIPE_SECRET_KEY")
-    match = _KEY.fullmatch(key.reveal()) if key else None
-    return match[2] if match else None
+def key_mode(settings: Settings) -> Mode | None:
+    """Whose money STRIPE_SECRET_KEY moves, where it has the shape of a key; else None."""
+    try:
+        return checked_key(settings.secret("STRIPE_SECRET_KEY"))[1]
+    except NotConfigured:
+        return None
 
 
 def _env_file(settings: Settings) -> Check:
@@ -70,25 +67,11 @@ def _no_problem(_settings: Settings) -> str:
     return ""
 
 
-def _key(settings: Settings) -> str:
-    key = settings.secret("STRIPE_SECRET_KEY")
-    if key and key.reveal().startswith("pk_"):
-        return "it is a publishable key, which can neither read nor refund"
-    return "" if key_mode(settings) else "it does not look like sk_test_…, sk_live_, rk_test_… or rk_live_…"
-
-
 def _key_told(settings: Settings) -> str:
-    key = settings.secret("STRIPE_SECRET_KEY")
-    is_restricted = key is not None and key.reveal().startswith("rk_")
-    kind = f"a restricted key (it needs: {SCOPES})" if is_restricted else "a full secret key; a restricted rk_ key would do"
-    return f"{(key_mode(settings) or '').upper()} mode, {kind}"
-
-
-def _api_base(settings: Settings) -> str:
-    parts = urlsplit(settings.text("STRIPE_API_BASE") or "")
-    if parts.scheme not in ("http", "https") or parts.hostname not in _LOOPBACK:
-        return "only an address on this machine is allowed"
-    return "" if key_mode(settings) != "live" else "a live key is never sent anywhere but to Stripe"
+    key, mode = checked_key(settings.secret("STRIPE_SECRET_KEY"))
+    needs = ", ".join(SCOPES.values())
+    kind = f"a restricted key (it needs: {needs})" if key.startswith("rk_") else "a full secret key; a restricted rk_ key would do"
+    return f"{mode.upper()} mode, {kind}"
 
 
 def _account(settings: Settings) -> str:
@@ -98,11 +81,6 @@ def _account(settings: Settings) -> str:
 def _live_database(settings: Settings) -> str:
     host, _, name = (settings.text("ECLOUD_PAY_LIVE_DATABASE") or "").partition("/")
     return "" if host and name and "/" not in name else "it is not of the form host/dbname"
-
-
-def _proxy(settings: Settings) -> str:
-    url = settings.secret("STRIPE_PROXY")
-    return "" if url and urlsplit(url.reveal()).scheme in ("http", "https") else "it is no http:// or https:// address"
 
 
 def _operator(settings: Settings) -> str:
@@ -139,10 +117,10 @@ def _raises(read: Callable[[Settings], object]) -> Callable[[Settings], str]:
 
 
 _PROBLEMS: dict[str, Callable[[Settings], str]] = {
-    "STRIPE_SECRET_KEY": _key,
-    "STRIPE_API_BASE": _api_base,
+    "STRIPE_SECRET_KEY": _raises(lambda settings: checked_key(settings.secret("STRIPE_SECRET_KEY"))),
+    "STRIPE_API_BASE": _raises(lambda settings: checked_base(settings.text("STRIPE_API_BASE"), key_mode(settings) or Mode.TEST)),
     "STRIPE_ACCOUNT_ID": _account,
-    "STRIPE_PROXY": _proxy,
+    "STRIPE_PROXY": _raises(lambda settings: checked_proxy(settings.secret("STRIPE_PROXY"))),
     "ECLOUD_PAY_LIVE_DATABASE": _live_database,
     "ECLOUD_PAY_OPERATOR": _operator,
     "ECLOUD_PAY_TZ": _raises(lambda settings: settings.zone),

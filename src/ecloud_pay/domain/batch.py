@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from ecloud_pay.domain.at_stripe import RefundState
-from ecloud_pay.domain.errors import EcloudPayError, OutcomeUnknown, Unavailable
+from ecloud_pay.domain.errors import Busy, EcloudPayError, OutcomeUnknown, Unavailable
 from ecloud_pay.domain.money import Money
 from ecloud_pay.domain.preview import Wish
 from ecloud_pay.domain.refund import Ending, Intent, RefundReason
@@ -49,7 +49,10 @@ class Due(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line as it stands: `before` is the newest refund that was made of it, if any."""
+    """One line as it stands: `before` is the newest refund that was made of it, if any.
+
+    `elsewhere` names the other batch that has refunded the same amount of the payment within a day, if one has.
+    """
 
     entry: Entry
     payment_id: int
@@ -57,6 +60,7 @@ class Item:
     wish: Wish
     due: Due
     before: Intent | None = None
+    elsewhere: str | None = None
 
     @property
     def moves_money(self) -> bool:
@@ -74,7 +78,7 @@ class Result:
 
     @property
     def status(self) -> str:
-        """`completed`, `pending` (at Stripe), `failed`, `not sent`, `unknown`, `refused` or `not begun`."""
+        """`completed`, `pending` (at Stripe), `failed`, `not sent`, `unknown`, `busy`, `refused` or `not begun`."""
         settled = self.intent.settlement if self.intent else None
         if settled is not None:
             return settled.ending.value if settled.ending is Ending.NOT_SENT else settled.state.value
@@ -82,6 +86,8 @@ class Result:
             return "unknown"
         if isinstance(self.error, Unavailable):
             return Ending.NOT_SENT.value
+        if isinstance(self.error, Busy):
+            return "busy"
         return "refused" if self.error else "not begun"
 
     @property
@@ -102,9 +108,14 @@ class Result:
         return self.status == "unknown"
 
     @property
+    def is_busy(self) -> bool:
+        """Whether another run is at its payment, or an unsettled refund holds it: this run has not sent it, that one may have."""
+        return self.status == "busy"
+
+    @property
     def is_left(self) -> bool:
-        """Whether it was certainly not tried, so that the next run begins it."""
-        return self.status in (Ending.NOT_SENT, "not begun")
+        """Whether this run has certainly not sent it, so that it is for the next one."""
+        return self.is_busy or self.status in (Ending.NOT_SENT, "not begun")
 
 
 def totals(items: Iterable[Item]) -> list[Money]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from ecloud_pay.domain.at_stripe import PaymentAtStripe
 from ecloud_pay.domain.money import Money
-from ecloud_pay.domain.payment import Payment
+from ecloud_pay.domain.payment import Payment, Refund
 from ecloud_pay.domain.refund import Actor, Line, Order, RefundReason
 from ecloud_pay.domain.remainder import Refunded
 from ecloud_pay.domain.report import BorneBy, share_of_fee
@@ -36,7 +36,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One refund, complete. `refunded` is what the books said before it."""
+    """One refund, complete. `refunded` is what the books said before it; `requests` are the backend's other open ones of the payment."""
 
     wish: Wish
     order: Order
@@ -47,6 +47,7 @@ class Preview:
     borne_by: BorneBy | None
     fee: Money
     payout: Money
+    requests: tuple[Refund, ...] = ()
 
     @property
     def left(self) -> Money:

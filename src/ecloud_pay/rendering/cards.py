@@ -181,7 +181,8 @@ def _transaction_head(row: Transaction, kind_width: int, amount_width: int, look
 
 
 def _transaction_facts(row: Transaction, look: Look) -> Text:
-    completed = "" if row.completed_at is None else f"  completed {local_time(row.completed_at, look.zone)}"
+    end = "ended" if row.status == "failed" else "completed"
+    completed = "" if row.completed_at is None else f"  {end} {local_time(row.completed_at, look.zone)}"
     return Text.assemble(_id(row.stripe_transaction_id), completed)
 
 

@@ -1,5 +1,6 @@
-"""How far a long copy is: rows, MB/s and the time that is left, on a terminal's stderr and nowhere else."""
+"""How far a long work is: what is done, MB/s and the time that is left, on a terminal's stderr and nowhere else."""
 
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -8,24 +9,26 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from ecloud_pay.rendering.screen import Screen
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
 REDRAWN_EVERY_S = 0.2
 
 _Row = TypeVar("_Row")
 
 
-class CopyProgress:
-    """A line that is redrawn while rows come, and gone afterwards; without a screen nothing is shown.
+class Progress:
+    """A line that is redrawn while things get done, and gone afterwards; without a screen nothing is shown. Threads may count at once.
 
-    `rows_expected` is the planner's guess, and shown as one. `noun` is what is counted.
+    `expected` may be a guess, such as the planner's: what is left is told as `about`. `noun` is what is counted.
     """
 
-    def __init__(self, screen: Screen | None, rows_expected: int, *, noun: str = "rows") -> None:
+    def __init__(self, screen: Screen | None, expected: int, *, noun: str = "rows") -> None:
         self._noun = noun
         self._bar = None if screen is None else _bar(screen)
         self._task: TaskID | None = None
-        self._expected = rows_expected
+        self._expected = expected
+        self._lock = threading.Lock()
         self._rows = 0
         self._bytes = 0
         self._started = self._drawn = time.monotonic()
@@ -41,15 +44,16 @@ class CopyProgress:
             self._bar.stop()
 
     def add(self, size: int, rows: int) -> None:
-        """That many more bytes and rows have come."""
-        self._rows += rows
-        self._bytes += size
-        now = time.monotonic()
-        if self._bar is not None and self._task is not None and now - self._drawn >= REDRAWN_EVERY_S:
-            self._drawn = now
-            total = self._expected if self._expected > self._rows else None
-            self._bar.update(self._task, completed=self._rows, total=total, told=self._told(now - self._started))
-            self._bar.refresh()
+        """That many more bytes and rows are done."""
+        with self._lock:
+            self._rows += rows
+            self._bytes += size
+            now = time.monotonic()
+            if self._bar is not None and self._task is not None and now - self._drawn >= REDRAWN_EVERY_S:
+                self._drawn = now
+                total = self._expected if self._expected > self._rows else None
+                self._bar.update(self._task, completed=self._rows, total=total, told=self._told(now - self._started))
+                self._bar.refresh()
 
     def counted(self, rows: Iterable[_Row]) -> Iterator[_Row]:
         """`rows`, counted one by one as they pass."""
@@ -76,12 +80,13 @@ def time_left(seconds: float) -> str:
     return f"{minutes}:{rest:02} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
 
 
-def _bar(screen: Screen) -> "Progress | None":
+def _bar(screen: Screen) -> "Bar | None":
     console = screen.progress_console()
     if console is None:
         return None
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
 
     columns = BarColumn(bar_width=24), TextColumn("{task.fields[told]}", markup=False)
     # Redrawn by hand: a thread of its own would take turns with the copying. Stdout is for data, and none of the bar's business.
-    return Progress(*columns, console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
+    return Bar(*columns, console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)

@@ -17,8 +17,8 @@ from ecloud_pay.rendering.look import Look
 from ecloud_pay.rendering.sanitize import visible
 from ecloud_pay.rendering.times import local_time
 
-NO_SIGNALS = "The backend's own signals and e-mails will not fire: nobody is told but by you."
-BLOCK_LIST = "FRAUDULENT puts the customer's card and e-mail on Stripe's block list."
+NO_SIGNALS = "The backend's signals and e-mails will not fire: nobody is told but by you."
+BLOCK_LIST = "FRAUDULENT puts the card and e-mail on Stripe's block list."
 
 
 def preview_cards(found: Preview, look: Look) -> list[Text]:
@@ -29,12 +29,24 @@ def preview_cards(found: Preview, look: Look) -> list[Text]:
         *twigs(
             [
                 ("Paid: ", Text(_amount(found.captured, look))),
-                ("Refunded Before: ", Text(_amount(found.refunded.most, look))),
+                ("Refunded Before: ", Text(_before_words(found, look))),
                 ("Left After It: ", Text(_amount(found.left, look))),
             ]
         ),
     ]
-    return [*payment_card(found.payment, look), *box(f"Refund of #{found.payment.id}", [money, _shares(found, look), *_facts(found)], look)]
+    return [
+        *payment_card(found.payment, look),
+        *box(f"Refund of #{found.payment.id}", [money, _shares(found, look), *_facts(found, look)], look),
+    ]
+
+
+def _before_words(found: Preview, look: Look) -> str:
+    """`$10.00`, `$10.00, of it $4.00 not through yet`: what Stripe has not confirmed can still fail, and is then to be refunded again."""
+    before = _amount(found.refunded.most, look)
+    waiting = [refund.amount for refund in found.theirs.refunds if refund.holds_money and refund.state is not RefundState.COMPLETED]
+    if not waiting:
+        return before
+    return f"{before}, of it {_amount(sum(waiting, Money(0, found.captured.currency)), look)} not through yet"
 
 
 def _shares(found: Preview, look: Look) -> list[Text]:
@@ -58,7 +70,7 @@ def borne_words(found: Preview, look: Look) -> str:
     return f"{found.borne_by}: platform {_amount(platform, look)}, cleaner {_amount(cleaner, look)}"
 
 
-def _facts(found: Preview) -> list[list[Text]]:
+def _facts(found: Preview, look: Look) -> list[list[Text]]:
     order = found.order
     who = [
         line("Reason: ", Text(visible(order.words or "none given"))),
@@ -78,7 +90,24 @@ def _facts(found: Preview) -> list[list[Text]]:
         notes.append(Text("The books disagree on what came back before; the largest figure was taken.", style=theme.WARNING))
     if order.reason == "fraudulent":
         notes.append(Text(BLOCK_LIST, style=theme.WARNING))
-    return [who, notes]
+    return [who, [*notes, *_inquiries(found), *_requests(found, look)]]
+
+
+def _inquiries(found: Preview) -> list[Text]:
+    """Stripe still refunds a payment that a bank only asks about, so nothing else would tell of it."""
+    return [
+        Text(visible(f"An inquiry is open at Stripe: {dispute.id} ({dispute.status})"), style=theme.WARNING)
+        for dispute in found.theirs.disputes
+        if dispute.status.startswith("warning_") and dispute.status != "warning_closed"
+    ]
+
+
+def _requests(found: Preview, look: Look) -> list[Text]:
+    """Whoever refunds beside a request of the backend may be about to refund twice."""
+    return [
+        Text(f"A request is open: row #{row.id}, {amount_text(row.amount, look.currency)} (refund --request {row.id})", style=theme.WARNING)
+        for row in found.requests
+    ]
 
 
 def settled_card(intent: Intent, left: Money | None, look: Look) -> list[Text]:
@@ -107,7 +136,7 @@ def ending_words(intent: Intent) -> list[str]:
     if settled.is_adopted:
         words.append("Found in Stripe's list and recorded here.")
     if settled.ending is Ending.ACCEPTED and settled.state is RefundState.PENDING:
-        words.append("Stripe has accepted it and will say later whether it went through. Nothing needs to be repeated.")
+        words += ["Stripe has accepted it and will say later whether it went through.", "Nothing needs to be repeated."]
     elif settled.ending is Ending.ACCEPTED and settled.state is RefundState.FAILED:
         words.append("Stripe took it and it failed there: no money moved.")
     elif settled.ending is not Ending.ACCEPTED:

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from ecloud_pay.domain.errors import CannotWrite
@@ -79,7 +80,19 @@ class Screen:
         """What a person types after `question`, without blanks around it; nothing where the input ends."""
         self._err.write(f"{visible(question)} ")
         self._err.flush()
-        return sys.stdin.readline().strip()
+        answer = ""
+        try:
+            answer = sys.stdin.readline()
+        finally:
+            # Where Ctrl-C or Ctrl-D came instead of Enter, the cursor still stands behind the question.
+            if not answer.endswith("\n"):
+                self._leave_prompt()
+        return answer.strip()
+
+    def _leave_prompt(self) -> None:
+        with suppress(OSError, ValueError):  # the terminal may be what has gone
+            self._err.write("\n")
+            self._err.flush()
 
     def note(self, text: str) -> None:
         """Something worth knowing, on stderr; not under --quiet."""

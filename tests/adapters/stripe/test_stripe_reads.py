@@ -129,8 +129,8 @@ def test_an_id_is_no_path() -> None:
         ("account", "GET /v1/account", "Account: read"),
         ("payment", "GET /v1/payment_intents", "PaymentIntents: read"),
         ("payment", "GET /v1/disputes", "Disputes: read"),
-        ("payment", "GET /v1/refunds", "Refunds: read"),
-        ("refunds", "GET /v1/refunds", "Refunds: read"),
+        ("payment", "GET /v1/refunds", "Refunds: write"),
+        ("refunds", "GET /v1/refunds", "Refunds: write"),
     ],
 )
 def test_a_restricted_key_that_lacks_a_scope_is_told_which(stripe: Stripe, path: str, match: str, scope: str) -> None:

@@ -18,7 +18,7 @@ from ecloud_pay.adapters.postgres.intents import OUR_KEY, intent_json, intent_of
 from ecloud_pay.adapters.postgres.payments import PostgresReader
 from ecloud_pay.adapters.postgres.tables import quoted
 from ecloud_pay.adapters.postgres.writing import Writer
-from ecloud_pay.domain.at_stripe import RefundState
+from ecloud_pay.domain.at_stripe import RefundAtStripe, RefundState
 from ecloud_pay.domain.errors import Busy, EcloudPayError, NotConfigured, NotFound, Refused
 from ecloud_pay.domain.payment import Payment, PaymentFile
 from ecloud_pay.domain.reference import Reference
@@ -86,7 +86,7 @@ class PostgresLedger:
                 first_sent_at=current.first_sent_at or standing.now,
                 last_sent_at=standing.now,
                 attempts=current.attempts + 1,
-                requested_line=requested_line,
+                requested_line=current.requested_line or requested_line,
             )
             changed = transaction.connection.execute(
                 statements.transaction_change(transaction, marked).where(transaction.tables.transaction.c.status == RefundState.PENDING)
@@ -151,15 +151,23 @@ class PostgresLedger:
                     found.append(pending)
             return found
 
-    def decline_request(self, refund_row: int) -> bool:
+    def decline_request(self, refund_row: int, write: Callable[[], None]) -> bool:
+        has_written = False
+
         def work(transaction: Snapshot) -> bool:
+            nonlocal has_written
             payment_id = transaction.connection.execute(statements.payment_of_refund(transaction, refund_row)).scalar()
             if payment_id is None:
                 return False
             standing = self._lock(transaction, payment_id)
             if any(intent.refund_id == refund_row and not intent.is_settled for intent in standing.intents):
                 return False
-            return transaction.connection.execute(statements.declined_request(transaction, refund_row, standing.now)).rowcount == 1
+            if transaction.connection.execute(statements.declined_request(transaction, refund_row, standing.now)).rowcount == 1:
+                if not has_written:
+                    write()
+                has_written = True
+            # A repeat that finds it closed had committed: only its answer was lost.
+            return has_written
 
         return self._writer.run(work)
 
@@ -177,15 +185,18 @@ class PostgresLedger:
         return standing
 
     def _write(self, transaction: Snapshot, standing: Standing, settled: Intent, settlement: Settlement) -> None:
-        """The three rows of a settlement. The refund row of a backend's request that was never executed stays a request."""
+        """The three rows of a settlement. The refund row of a backend's request that was never executed stays a request; one that the
+        backend has deleted stays deleted, and transaction and payment are written all the same."""
         at = settlement.refund.created if settlement.refund else standing.now
         transaction.connection.execute(statements.transaction_change(transaction, settled, settlement=settlement, completed_at=at))
         stays_a_request = settled.order.request_row is not None and settlement.ending in (Ending.NOT_SENT, Ending.ABANDONED)
         if not stays_a_request:
-            was = next((row for row in standing.file.refunds if row.id == settled.refund_id), None)
             transaction.connection.execute(statements.refund_change(transaction, settled, settlement, at))
-            if settlement.state is RefundState.COMPLETED and (was is None or was.status != RefundState.COMPLETED):
-                transaction.connection.execute(statements.payment_change(transaction, settled.order, at))
+        if settlement.refund is not None and settlement.state is RefundState.COMPLETED:
+            # `standing` is from before our own row was changed just now.
+            is_counted = _is_completed_already(standing.file, settled.refund_id, settlement.refund)
+            change = statements.payment_catching_up if is_counted else statements.payment_change
+            transaction.connection.execute(change(transaction, settled.order, at))
 
 
 # A standby, a login and a session that are read-only say so in one setting.
@@ -242,6 +253,12 @@ def _is_ours_to_settle(file: PaymentFile, refund_row: int) -> bool:
 
 def _row(file: PaymentFile, refund_row: int) -> PendingRow | None:
     return next((PendingRow(file.payment, refund) for refund in file.refunds if refund.id == refund_row), None)
+
+
+def _is_completed_already(file: PaymentFile, refund_row: int, refund: RefundAtStripe) -> bool:
+    """Whether a completed row stands for that refund: one that bears its id, or the intent's own that bears none."""
+    completed = [row for row in file.refunds if row.status == RefundState.COMPLETED]
+    return any(row.stripe_refund_id == refund.id or (row.id == refund_row and row.stripe_refund_id is None) for row in completed)
 
 
 def _current(standing: Standing, intent: Intent) -> Intent:

@@ -6,7 +6,7 @@ Kept to SQL that Citus runs too: rows are locked and changed by their primary ke
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, Update, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, Table, Update, and_, func, insert, or_, select, union, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from ecloud_pay.adapters.postgres.engine import Snapshot
@@ -26,16 +26,15 @@ def payment_of_refund(snapshot: Snapshot, refund_row: int) -> Select[Any]:
 def recent_intents(snapshot: Snapshot, within: timedelta) -> Select[Any]:
     """The transactions that carry intents of ours, of refunds that are pending, or made or ended within that time; oldest first.
 
-    Led by the refund table, which is small, since nothing indexes what is looked for in the transactions.
+    Led by both tables, since the backend may edit or delete either row: what is open in one of them is never out of sight.
     """
     refund, transaction, payment = snapshot.tables.refund, snapshot.tables.transaction, snapshot.tables.payment
-    since = func.clock_timestamp() - within
-    chosen = (
-        select(refund.c.payment_id)
-        .where(or_(refund.c.status == RefundState.PENDING, refund.c.created_at > since, refund.c.processed_at > since))
-        .distinct()
-        .subquery("chosen")
-    )
+    chosen = union(
+        select(refund.c.payment_id).where(_is_recent(refund, refund.c.processed_at, within)),
+        select(transaction.c.payment_id).where(
+            transaction.c.transaction_type == REFUND, _is_recent(transaction, transaction.c.completed_at, within)
+        ),
+    ).subquery("chosen")
     return (
         select(transaction, payment.c.currency)
         .join(chosen, chosen.c.payment_id == transaction.c.payment_id)
@@ -43,6 +42,11 @@ def recent_intents(snapshot: Snapshot, within: timedelta) -> Select[Any]:
         .where(transaction.c.transaction_type == REFUND, transaction.c.metadata.has_key(OUR_KEY))
         .order_by(transaction.c.id)
     )
+
+
+def _is_recent(table: Table, ended_at: ColumnElement[Any], within: timedelta) -> ColumnElement[bool]:
+    since = func.clock_timestamp() - within
+    return or_(table.c.status == RefundState.PENDING, table.c.created_at > since, ended_at > since)
 
 
 def pending_refunds(snapshot: Snapshot) -> Select[Any]:
@@ -109,36 +113,53 @@ def transaction_change(
 def refund_change(snapshot: Snapshot, intent: Intent, settlement: Settlement, at: datetime) -> Update:
     """The refund row as it ends, unless it has ended otherwise meanwhile.
 
-    pending → completed | failed; failed → completed only for a refund of Stripe's that bears our key.
+    pending → completed | failed; failed → completed only for a refund of Stripe's that bears our key. No row is changed where the
+    backend has deleted it.
     """
     refund = snapshot.tables.refund
     status = settlement.state.value
     bears_our_key = settlement.refund is not None and settlement.refund.key == intent.order.key
     changeable = [RefundState.PENDING.value] + ([RefundState.FAILED.value] if bears_our_key else [])
     change = update(refund).where(refund.c.id == intent.refund_id)
+    bears_no_id = func.coalesce(refund.c.stripe_refund_id, "") == ""
     if settlement.refund is None:
-        return change.where(refund.c.status.in_(changeable)).values(status=status, processed_at=at)
-    is_ours_to_end = or_(
-        refund.c.status.in_(changeable),
-        and_(refund.c.status == RefundState.COMPLETED.value, func.coalesce(refund.c.stripe_refund_id, "") == ""),
-    )
+        # Somebody who wrote an id of Stripe's there by hand says that money moved: only our attempt has failed, not that refund.
+        return change.where(refund.c.status.in_(changeable), bears_no_id).values(status=status, processed_at=at)
+    is_ours_to_end = or_(refund.c.status.in_(changeable), and_(refund.c.status == RefundState.COMPLETED.value, bears_no_id))
     is_final = settlement.state is not RefundState.PENDING
     return change.where(is_ours_to_end).values(status=status, stripe_refund_id=settlement.refund.id, processed_at=at if is_final else None)
 
 
 def payment_change(snapshot: Snapshot, order: Order, at: datetime) -> Update:
     """What came back of the payment. Its status never changes, and a refund booked by hand without a row is not erased."""
-    payment, refund = snapshot.tables.payment, snapshot.tables.refund
-    completed = (
+    so_far = _booked(snapshot) + order.amount.figure
+    return _payment_as_refunded(snapshot, order, at).values(refund_amount=func.greatest(so_far, _completed(snapshot, order)))
+
+
+def payment_catching_up(snapshot: Snapshot, order: Order, at: datetime) -> Update:
+    """What came back of the payment where somebody has completed this refund's row before us, with or without booking it.
+
+    Nothing is added, since the completed rows hold it already; where they come to no more than is booked, all stays as it was left.
+    """
+    completed = _completed(snapshot, order)
+    return _payment_as_refunded(snapshot, order, at).where(_booked(snapshot) < completed).values(refund_amount=completed)
+
+
+def _payment_as_refunded(snapshot: Snapshot, order: Order, at: datetime) -> Update:
+    payment = snapshot.tables.payment
+    return update(payment).where(payment.c.id == order.payment_id).values(refund_reason=order.words, refunded_at=at)
+
+
+def _booked(snapshot: Snapshot) -> ColumnElement[Any]:
+    return func.coalesce(snapshot.tables.payment.c.refund_amount, 0)
+
+
+def _completed(snapshot: Snapshot, order: Order) -> ColumnElement[Any]:
+    refund = snapshot.tables.refund
+    return (
         select(func.coalesce(func.sum(refund.c.amount), 0))
         .where(and_(refund.c.payment_id == order.payment_id, refund.c.status == RefundState.COMPLETED.value))
         .scalar_subquery()
-    )
-    so_far = func.coalesce(payment.c.refund_amount, 0) + order.amount.figure
-    return (
-        update(payment)
-        .where(payment.c.id == order.payment_id)
-        .values(refund_amount=func.greatest(so_far, completed), refund_reason=order.words, refunded_at=at)
     )
 
 

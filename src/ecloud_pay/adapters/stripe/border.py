@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterable
 
-from ecloud_pay.secret import redacted
+from ecloud_pay.secret import EMAIL, redacted
 
 LONGEST_WORDS = 300  # characters
 
-_EMAIL = re.compile(r"[^\s@<>()\"`,;:]+@[^\s@<>()\"'`,;:]+")
 _UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
 
@@ -22,7 +21,7 @@ class Border:
 
     def words(self, text: str) -> str:
         """`text` as one line that may be shown, logged and stored."""
-        line = _EMAIL.sub("***", redacted(_UNSEEN.sub(" ", text).strip(), self._secrets))
+        line = EMAIL.sub("***", redacted(_UNSEEN.sub(" ", text).strip(), self._secrets))
         # Clipped last: half of a secret is one, too.
         return line if len(line) <= LONGEST_WORDS else line[: LONGEST_WORDS - 1] + "…"
 

@@ -8,7 +8,6 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from ecloud_pay.adapters.stripe import translate
-from ecloud_pay.adapters.stripe.access import checked_base, checked_key, checked_proxy
 from ecloud_pay.adapters.stripe.answers import answer_of
 from ecloud_pay.adapters.stripe.bodies import Body, OddShape, json_object
 from ecloud_pay.adapters.stripe.border import Border
@@ -18,10 +17,12 @@ from ecloud_pay.adapters.stripe.pace import Pace
 from ecloud_pay.adapters.stripe.pages import MOST_PAGES, PAGE_SIZE, every
 from ecloud_pay.adapters.stripe.refusals import is_worth_another_try, odd_answer, refusal_of, too_busy
 from ecloud_pay.adapters.stripe.transport import HttpAnswer, Outcome
+from ecloud_pay.clock import elapsed_s
 from ecloud_pay.domain.answers import Answer, Cause, NotSent
 from ecloud_pay.domain.at_stripe import DisputeAtStripe, Mode, PaymentAtStripe, RefundAtStripe
 from ecloud_pay.domain.refund import Intent, Order
 from ecloud_pay.secret import Secret, passwords_in
+from ecloud_pay.stripe_access import checked_base, checked_key, checked_proxy
 
 REFUNDS = "/v1/refunds"
 T = TypeVar("T")
@@ -45,6 +46,7 @@ def open_gateway(
     proxy: Secret | None = None,
     limits: Limits | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = elapsed_s,
 ) -> "Gateway":
     """The gateway behind STRIPE_SECRET_KEY, STRIPE_API_BASE and STRIPE_PROXY. Asks nobody yet; raises NotConfigured."""
     text, mode = checked_key(key)
@@ -52,19 +54,29 @@ def open_gateway(
     proxy_address = checked_proxy(proxy)
     limits = limits or Limits()
     border = Border([text, *passwords_in(proxy_address or ""), *filter(None, (proxy_address,))])
-    return Gateway(Client(text, address, proxy_address, limits.connect_s), mode, border, Pace(mode), limits, sleep)
+    return Gateway(Client(text, address, proxy_address, limits.connect_s), mode, border, Pace(mode), limits, sleep, clock)
 
 
 class Gateway:
     """Fulfils ports.StripeGateway. Threads may use one at once, and so may a forked child."""
 
-    def __init__(self, client: Client, mode: Mode, border: Border, pace: Pace, limits: Limits, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        mode: Mode,
+        border: Border,
+        pace: Pace,
+        limits: Limits,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float],
+    ) -> None:
         self.mode = mode
         self._client = client
         self._border = border
         self._pace = pace
         self._limits = limits
         self._sleep = sleep
+        self._clock = clock
 
     def account(self) -> str:
         """The id of the account that the key belongs to."""
@@ -103,7 +115,7 @@ class Gateway:
         order = intent.order
         if order.mode is not self.mode:
             return NotSent(Cause.UNAUTHORISED, f"the refund was recorded for a {order.mode} key, and this is a {self.mode} key")
-        deadline = Deadline(self._limits.send_s)
+        deadline = Deadline(self._limits.send_s, self._clock)
         wait_s = self._pace.reserve(f"POST {REFUNDS}")
         if wait_s >= deadline.left_s():
             return NotSent(Cause.HELD_BACK, "too many requests to Stripe are waiting")
@@ -167,7 +179,7 @@ class Gateway:
         return self._client.ask("get", path, params, deadline)
 
     def _deadline(self) -> Deadline:
-        return Deadline(self._limits.read_s)
+        return Deadline(self._limits.read_s, self._clock)
 
 
 def form(intent: Intent) -> Params:

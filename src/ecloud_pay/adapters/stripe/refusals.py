@@ -4,19 +4,11 @@ from ecloud_pay.adapters.stripe.bodies import OddShape, StripeError, stripe_erro
 from ecloud_pay.adapters.stripe.border import Border
 from ecloud_pay.adapters.stripe.transport import Broken, HttpAnswer, Outcome
 from ecloud_pay.domain.errors import EcloudPayError, NotConfigured, Unavailable, UnknownAtStripe
+from ecloud_pay.stripe_access import SCOPES
 
 _NOTHING = "Nothing was changed."
 _AGAIN = "Repeat it in a while; status.stripe.com tells whether Stripe has a problem."
 _LOOK_BETWEEN = "See what stands between this machine and Stripe (STRIPE_PROXY, STRIPE_API_BASE), then repeat it."
-
-# What a restricted key needs, as the Dashboard calls it, by the first word of the path.
-SCOPES = {
-    "account": "Account: read",
-    "charges": "Charges: read",
-    "disputes": "Disputes: read",
-    "payment_intents": "PaymentIntents: read",
-    "refunds": "Refunds: read",
-}
 
 
 def is_worth_another_try(outcome: Outcome) -> bool:

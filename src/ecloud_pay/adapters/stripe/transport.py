@@ -3,6 +3,9 @@
 caller ──▶ thread: resolve, connect, TLS ──▶ depart ──▶ send, receive
    └── waits until the deadline; then `give_up`: a request that has not departed never will, and one that has is cut off
 
+The wait stands still while the machine sleeps or the process is stopped, and the thread may be the first to go on; so `depart` looks
+at the deadline itself.
+
 Requests' and urllib3's exceptions do not tell for certain whether a byte was sent: a broken TLS record of the answer raises the same
 as a failed handshake. So the connection itself notes it, in the instant before it sends.
 """
@@ -27,6 +30,7 @@ from ecloud_pay.adapters.stripe.deadline import Deadline
 LONGEST_ANSWER_BYTES = 32 * 1024 * 1024
 _CHUNK_BYTES = 65536
 _CLEANING_UP_S = 1.0  # for the thread of a call that was cut off
+_TOO_LATE = "no connection in time"
 _CONNECTIONS = 8  # kept open for reads; a bulk run has four threads
 
 
@@ -51,13 +55,14 @@ Outcome = HttpAnswer | Broken
 
 
 class _GivenUp(Exception):  # it passes through urllib3, which closes the connection on it
-    """Nobody waits for this call any more, so it must not be sent."""
+    """It is too late for this call, or nobody waits for it any more; so it must not be sent."""
 
 
 class _Call:
     """What the caller and the thread of one exchange know of each other."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
         self._lock = threading.Lock()
         self._connection: _Plain | _Encrypted | None = None
         self._is_given_up = False
@@ -66,10 +71,10 @@ class _Call:
         self.is_over = threading.Event()
 
     def depart(self, connection: "_Plain | _Encrypted") -> None:
-        """From here on the request may have left."""
+        """From here on the request may have left. Raises _GivenUp where it may not."""
         with self._lock:
-            if self._is_given_up:
-                raise _GivenUp
+            if self._is_given_up or self._deadline.has_passed:
+                raise _GivenUp(_TOO_LATE)
             self._connection = connection
             self.has_left = True
 
@@ -155,7 +160,7 @@ class Transport:
 
     def exchange(self, method: str, url: str, headers: Mapping[str, str], body: str | None, deadline: Deadline) -> Outcome:
         """Send once and wait for the whole answer, at most until the deadline; a signal handler of the caller may raise meanwhile."""
-        call = _Call()
+        call = _Call(deadline)
         context = contextvars.copy_context()
         context.run(_CALL.set, call)
         thread = threading.Thread(
@@ -170,7 +175,7 @@ class Transport:
         if not is_over:
             call.give_up()
             thread.join(_CLEANING_UP_S)
-            return Broken(call.has_left, f"no answer within {deadline.seconds:g} s" if call.has_left else "no connection in time")
+            return Broken(call.has_left, f"no answer within {deadline.seconds:g} s" if call.has_left else _TOO_LATE)
         thread.join(_CLEANING_UP_S)
         assert call.outcome is not None, "a call that is over has an outcome"
         return call.outcome

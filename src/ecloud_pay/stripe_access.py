@@ -1,4 +1,4 @@
-"""The key, the address and the proxy, checked before anything is sent. What is wrong with one is said without quoting it."""
+"""The key, the address and the proxy of Stripe, checked before anything is sent. What is wrong with one is said without quoting it."""
 
 import ipaddress
 import re
@@ -9,6 +9,14 @@ from ecloud_pay.domain.errors import NotConfigured
 from ecloud_pay.secret import Secret
 
 STRIPE = "https://api.stripe.com"
+# What a restricted key needs, as the Dashboard calls it, by the first word of the path.
+SCOPES = {
+    "account": "Account: read",
+    "charges": "Charges: read",
+    "disputes": "Disputes: read",
+    "payment_intents": "PaymentIntents: read",
+    "refunds": "Refunds: write",
+}
 
 _KEY = re.compile(r"(?:sk|rk)_(test|live)_[A-Za-z0-9_]{4,240}", re.ASCII)
 _SET_THE_KEY = "Set STRIPE_SECRET_KEY to a secret key (sk_…) or, better, a restricted one (rk_…) of dashboard.stripe.com/apikeys."
