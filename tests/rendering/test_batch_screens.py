@@ -12,7 +12,7 @@ from ecloud_pay.domain.batch import Due, Entry, Item, Result
 from ecloud_pay.domain.errors import Busy, OutcomeUnknown, Refused
 from ecloud_pay.domain.money import Money
 from ecloud_pay.domain.preview import Wish
-from ecloud_pay.domain.refund import Actor, Ending, Intent, Settled
+from ecloud_pay.domain.refund import Actor, Ending, Intent, RefundReason, Settled
 from ecloud_pay.rendering.look import Look
 from ecloud_pay.rendering.refund_batch import fraud_words, plan_lines, result_lines, summary
 from ecloud_pay.rendering.refund_cards import BLOCK_LIST
@@ -121,6 +121,16 @@ def test_lines_that_another_batch_has_refunded_today_are_counted_with_its_name()
     assert warned("default", None, "default") == "│ 2 of these lines were refunded within 24 h in another batch (default)."
     assert warned("october", "default") == "│ 2 of these lines were refunded within 24 h in other batches (default, october)."
     assert warned(None) == "│"
+
+
+def test_a_plan_says_which_lines_put_somebody_on_the_block_list() -> None:
+    plain_one, bad = item(2, 5, 10_00), item(3, 6, 20_00)
+    bad = replace(bad, entry=replace(bad.entry, reason=RefundReason.FRAUDULENT))
+    shown = plain(plan_lines([plain_one, bad], "november", Mode.TEST, "acct_1", PIPE, rows=2)).splitlines()
+    assert f"│ {BLOCK_LIST}" in shown
+    assert [line.rsplit("USD  ", 1)[1] for line in shown[-2:]] == ["refund", "refund, fraudulent"]
+    done = replace(bad, due=Due.DONE)
+    assert BLOCK_LIST not in plain(plan_lines([plain_one, done], "november", Mode.TEST, "acct_1", PIPE, rows=2))
 
 
 def test_the_warning_of_fraud_names_its_lines() -> None:

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from ecloud_pay.domain.at_stripe import Mode
 from ecloud_pay.domain.batch import Due, Item, Result, of_due, totals
+from ecloud_pay.domain.refund import RefundReason
 from ecloud_pay.rendering import theme
 from ecloud_pay.rendering.amounts import amount_text
 from ecloud_pay.rendering.boxes import box, line
@@ -36,7 +37,7 @@ def plan_lines(items: Sequence[Item], batch: str, mode: Mode, account: str | Non
         line("Stripe: ", Text.assemble(mode_text(mode), f", account {visible(account or 'not readable with this key')}")),
     ]
     drawn = box(f"Batch {visible(batch)}", [counts, about, _notes(items)], look)
-    drawn += [_row(item, f"{item.due}", look) for item in items[:rows]]
+    drawn += [_row(item, _due_words(item), look) for item in items[:rows]]
     if 0 < rows < len(items):
         drawn.append(Text(f"and {len(items) - rows:,} more: --dry-run shows all", style=theme.NOTE))
     return drawn
@@ -64,11 +65,21 @@ def fraud_words(items: Sequence[Item]) -> str:
 def _notes(items: Sequence[Item]) -> list[Text]:
     """What happens beyond the counts, or that nothing does."""
     if any(item.moves_money for item in items):
-        again = elsewhere_words(items)
-        return [*([Text(again, style=theme.WARNING)] if again else []), Text(NO_SIGNALS, style=theme.NOTE)]
+        blocks = any(_is_fraudulent(item) for item in of_due(items, Due.REFUND))
+        warnings = [elsewhere_words(items), BLOCK_LIST if blocks else None]
+        return [*(Text(words, style=theme.WARNING) for words in warnings if words), Text(NO_SIGNALS, style=theme.NOTE)]
     if of_due(items, Due.FAILED):
         return [Text("Nothing would be sent: what failed is tried again only with --retry-failed.", style=theme.NOTE)]
     return [Text("Nothing is left to do.", style=theme.NOTE)]
+
+
+def _due_words(item: Item) -> str:
+    """`refund`, `refund, fraudulent`: that reason does more than say why."""
+    return f"{item.due}, {item.entry.reason}" if item.due is Due.REFUND and _is_fraudulent(item) else f"{item.due}"
+
+
+def _is_fraudulent(item: Item) -> bool:
+    return item.entry.reason is RefundReason.FRAUDULENT
 
 
 def result_lines(results: Sequence[Result], look: Look) -> list[Text]:
