@@ -1,22 +1,12 @@
 """What a line that may be run again means: the same payment and the same refund, whatever has happened since."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.batches import put_more_payments
-from support.cashier import BOTH_SHAPES, Cashier
-
-LIMIT_S = 20.0
-
-
-def await_(is_so: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + LIMIT_S
-    while not is_so():
-        assert time.monotonic() < give_up_at, "it never came to that"
-        time.sleep(0.005)
+from support.cashier import BOTH_SHAPES, LIMIT_S, Cashier, await_
 
 
 @pytest.fixture

@@ -9,20 +9,11 @@ from contextlib import suppress
 
 import pytest
 
-from support.cashier import CONSOLE, Cashier
+from support.cashier import CONSOLE, LIMIT_S, Cashier, await_
 from support.office import FIVE
 
 PAYMENT = ("5", "--amount", "25", "--yes")
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
-LIMIT_S = 20.0
-
-
-def await_(is_so: Callable[[], bool]) -> None:
-    """Until it is so."""
-    give_up_at = time.monotonic() + LIMIT_S
-    while not is_so():
-        assert time.monotonic() < give_up_at, "it never came to that"
-        time.sleep(0.005)
 
 
 def is_asked(cashier: Cashier, request: str, times: int = 1) -> Callable[[], bool]:

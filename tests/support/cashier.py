@@ -9,7 +9,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from support.console import Console, Result, process
 from support.standin import Stripe
 
 CONSOLE = (sys.executable, "-m", "ecloud_pay")
+LIMIT_S = 20.0  # for what another process does
 UNKNOWN = "html_200"  # the fault whose answer nobody can know anything from, at once
 BOTH_SHAPES = pytest.mark.parametrize("lent_backend", SHAPES, indirect=True)
 
@@ -137,3 +139,11 @@ class Cashier:
         with psycopg.connect(self.backend.conninfo) as connection:
             rows = [connection.execute(f"SELECT * FROM {table} ORDER BY id".encode()).fetchall() for table in (*_CHANGEABLE, "auth_user")]
         return rows, self.stripe.refunds(), len(self.stripe.posts()), self.events()
+
+
+def await_(is_so: Callable[[], bool]) -> None:
+    """Until it is so."""
+    give_up_at = time.monotonic() + LIMIT_S
+    while not is_so():
+        assert time.monotonic() < give_up_at, "it never came to that"
+        time.sleep(0.005)
