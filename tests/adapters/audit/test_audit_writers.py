@@ -123,11 +123,10 @@ def rotate(path: Path) -> None:
 def test_files_that_are_rotated_under_their_writers_are_one_chain(path: Path) -> None:
     running = script(IMPORTS + WRITERS, path, 4, 150)
     assert first_line(running) == "begun\n"
-    rotations, rotated_at = 0, 0.0
+    rotations, before = 0, Path(f"{path}.1")
     while running.poll() is None:
         # Not within one tick of the clock that file systems use: nobody rotates that often, and then no file is the newest.
-        if path.exists() and path.stat().st_mtime > rotated_at + 0.01:
-            rotated_at = time.time()
+        if path.exists() and (not before.exists() or path.stat().st_mtime > before.stat().st_mtime + 0.01):
             rotate(path)
             rotations += 1
         time.sleep(0.002)
