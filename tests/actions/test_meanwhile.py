@@ -51,6 +51,13 @@ def test_a_refund_of_ours_that_is_made_after_another_one_was_adopted_is_told_and
     )
 
 
+def test_both_ids_are_told_even_where_the_trail_cannot_be_written(till: Till) -> None:
+    sender = replace(till.sender, gateway=Slow(till), audit=FullDisk(till.audit, "refunded"))
+    with pytest.raises(OutcomeUnknown) as raised:
+        carry_out(till.preview(), sender)
+    assert all(refund.id in raised.value.what for refund in till.gateway.refunds(FIVE))
+
+
 def test_what_another_run_has_settled_in_a_pause_is_told_as_it_ended(till: Till) -> None:
     till.stripe.faults("reset_before", "decline")
     ended: list[Any] = []

@@ -200,7 +200,7 @@ def test_what_is_done_already_does_not_count_against_the_total(bulk: Cashier) ->
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ("--force", "--force says nothing without -o FILE"),
+        ("--force", "--force does not go without -o FILE"),
         ("-o -", "-o: '-' is no file; without -o it goes to stdout"),
         ("-o results.json", "-o: 'results.json' would hold csv"),
         ("-o ./refunds.csv --force", "-o: that is the file with the refunds; name another one for their results"),

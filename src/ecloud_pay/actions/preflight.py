@@ -8,9 +8,9 @@ from ecloud_pay.domain.at_stripe import PaymentAtStripe, RefundState
 from ecloud_pay.domain.batch import DEFAULT_BATCH
 from ecloud_pay.domain.errors import Busy, NotFound, Refused, UsageError
 from ecloud_pay.domain.money import Money, NotMoney
-from ecloud_pay.domain.payment import Payment, PaymentStatus, Refund
+from ecloud_pay.domain.payment import Payment, PaymentStatus
 from ecloud_pay.domain.preview import Preview, Wish
-from ecloud_pay.domain.refund import SAME_AMOUNT_WITHIN, Ending, Intent, Order
+from ecloud_pay.domain.refund import SAME_AMOUNT_WITHIN, Ending, Intent, Order, is_open_request
 from ecloud_pay.domain.remainder import Refunded, readable, refunded
 from ecloud_pay.ports import Standing
 
@@ -39,7 +39,7 @@ def preview(desk: Desk, payment_id: int, wish: Wish) -> Preview:
         desk.borne_by,
         fee=readable(standing.file.payment.platform_fee, "the platform fee"),
         payout=readable(standing.file.payment.cleaner_payout, "the cleaner payout"),
-        requests=tuple(row for row in standing.file.refunds if _is_open_request(row) and row.id != wish.request_row),
+        requests=tuple(row for row in standing.file.refunds if is_open_request(row) and row.id != wish.request_row),
     )
     _books_agree_on_the_refunds(found)
     _line_is_not_made(order, standing)
@@ -254,7 +254,7 @@ def _twin(found: Preview, standing: Standing) -> str | None:
     for row in standing.file.refunds:
         is_same = row.amount == order.amount and row.status != RefundState.FAILED and row.id != order.request_row
         if is_same and _is_since(row.created_at, since) and row.id not in {intent.refund_id for intent in elsewhere}:
-            if _is_open_request(row):
+            if is_open_request(row):
                 return f"a request of the backend, row #{row.id} (carry it out with --request {row.id})"
             return f"refund #{row.id}" + (f", {row.stripe_refund_id}" if row.stripe_refund_id else "")
     for refund in found.theirs.refunds:
@@ -271,15 +271,11 @@ def _of_other_batches(order: Order, standing: Standing) -> list[Intent]:
     return [intent for intent in standing.intents if intent.order.line is not None and intent.order.line.batch != order.line.batch]
 
 
-def _is_open_request(row: Refund) -> bool:
-    return row.status == RefundState.PENDING and row.stripe_refund_id is None
-
-
 def _is_since(created: datetime | None, since: datetime) -> bool:
     return created is None or created >= since
 
 
 def _is_still_a_request(order: Order, standing: Standing) -> None:
     row = next((one for one in standing.file.refunds if one.id == order.request_row), None)
-    if row is None or not _is_open_request(row) or row.amount != order.amount:
+    if row is None or not is_open_request(row) or row.amount != order.amount:
         raise Busy(f"refund row #{order.request_row} is no open request of that amount any more", now=_NOTHING)

@@ -6,6 +6,8 @@
 A crash between any two of these leaves a row that says what may have been sent, and `resume` goes on from there.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from ecloud_pay.actions.events import beside, ended
@@ -93,7 +95,8 @@ def _is_not_beside_another(settled: Intent, settlement: Settlement, payment: Pay
     assert taken is not None
     if ours is None or ours.key != settled.order.key or taken.stripe_refund_id == ours.id:
         return
-    sender.audit.append(beside(settled, ours, payment))
+    with suppress(CannotWrite):  # both ids must be told whatever becomes of the line
+        sender.audit.append(beside(settled, ours, payment))
     raise OutcomeUnknown(
         f"Stripe has made {ours.id} of {ours.amount} of payment #{payment.id}, for which somebody took {taken.stripe_refund_id} meanwhile",
         now=f"Both are at Stripe; only {taken.stripe_refund_id} is recorded here.",
@@ -112,18 +115,22 @@ def write_audit_line(settled: Intent, payment: Payment, sender: Sender, *, is_la
             has_written = True
 
     try:
-        try:
-            sender.ledger.record_audited(settled, write)
-        except CannotWrite:
-            raise
-        except EcloudPayError:
-            write(settled)  # the line matters: without its mark in the row, a later resume writes it once more, as late
+        _write_and_mark(settled, sender.ledger, write)
     except CannotWrite as error:
         raise CannotWrite(
             f"the audit line could not be written: {error.what}",
             now=f"{told(settled)} That is recorded in the database.",
             to_do="When the file can be written again: ecloud-pay refund --resume",
         ) from error
+
+
+def _write_and_mark(settled: Intent, ledger: Ledger, write: Callable[[Intent], None]) -> None:
+    try:
+        ledger.record_audited(settled, write)
+    except CannotWrite:
+        raise
+    except EcloudPayError:
+        write(settled)  # the line matters: without its mark in the row, a later resume writes it once more, as late
 
 
 def told(settled: Intent) -> str:

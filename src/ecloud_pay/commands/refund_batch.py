@@ -78,7 +78,7 @@ def _check_output(wiring: Wiring, typed: Typed) -> None:
     """Whether the result file can be written is found out before anybody is asked anything."""
     if typed.batch.output is None:
         if typed.batch.force:
-            raise UsageError("--force says nothing without -o FILE")
+            raise UsageError("--force does not go without -o FILE")
         return
     if typed.consent.dry_run:
         raise UsageError("-o does not go with --dry-run: there are no results to write")

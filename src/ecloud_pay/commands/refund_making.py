@@ -2,24 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TypeVar
 
 from ecloud_pay.actions.desk import Desk
 from ecloud_pay.actions.preflight import preview
 from ecloud_pay.actions.refund import carry_out, earlier, told, trouble
+from ecloud_pay.actions.requests import check_open, wished
 from ecloud_pay.actions.sending import Sender
 from ecloud_pay.commands.parsing import number
 from ecloud_pay.commands.refund_confirming import ask_about_fraud, ask_consent, check_cap, consent_given
 from ecloud_pay.commands.refund_counter import desk, operator, payment_meant
 from ecloud_pay.commands.refund_options import Typed, make_wish
 from ecloud_pay.domain.at_stripe import RefundState
-from ecloud_pay.domain.errors import CannotWrite, NotFound, OutcomeUnknown, Refused
+from ecloud_pay.domain.errors import CannotWrite, OutcomeUnknown
 from ecloud_pay.domain.money import Money
 from ecloud_pay.domain.preview import Preview, Wish
-from ecloud_pay.domain.refund import Ending, Intent, PendingRow, RefundReason
-from ecloud_pay.domain.remainder import readable
-from ecloud_pay.ports import Ledger, Patience
+from ecloud_pay.domain.refund import Ending, Intent, RefundReason
+from ecloud_pay.ports import Patience
 from ecloud_pay.rendering import machine
 from ecloud_pay.rendering.screen import ClosedPipe
 from ecloud_pay.signals import MoneyInFlight, Stopped
@@ -39,13 +38,13 @@ def make(wiring: Wiring, typed: Typed) -> None:
             assert typed.ref is not None  # Typed.way has seen to it
             payment_id = payment_meant(ledger, typed.ref, lambda intent: intent.order.request_id == wish.request_id is not None)
         else:
-            payment_id, wish = _requested(ledger, row, wish)
+            payment_id, wish = wished(ledger, row, wish)
         if (first := earlier(ledger, payment_id, wish)) is not None:
             wiring.screen.note(f"--request-id {wish.request_id} was used before; this is how it ended then.")
             print_settled(wiring, typed, first, None)
             return
         if row is not None:
-            _is_open_request(ledger, row)
+            check_open(ledger, row)
         with desk(wiring, ledger) as open_desk:
             _make(wiring, typed, open_desk, payment_id, wish)
 
@@ -64,29 +63,6 @@ def _make(wiring: Wiring, typed: Typed, open_desk: Desk, payment_id: int, wish: 
         settlement = settled.settlement
         took_it = settlement is not None and settlement.state is not RefundState.FAILED
         print_settled(wiring, typed, settled, found.left if took_it else found.refunded.remainder(found.captured), patience)
-
-
-def _requested(ledger: Ledger, row: int, wish: Wish) -> tuple[int, Wish]:
-    """The payment and the wish of a request that the backend left in a refund row."""
-    found = _row(ledger, row)
-    amount = readable(found.refund.amount, f"refund row #{row}")
-    return found.payment.id, replace(wish, amount=amount.figure, note=found.refund.reason, request_row=row)
-
-
-def _is_open_request(ledger: Ledger, row: int) -> None:
-    refund = _row(ledger, row).refund
-    is_pending = refund.status == RefundState.PENDING
-    if is_pending and refund.stripe_refund_id is None:
-        return
-    problem = f"it is at Stripe already, as {refund.stripe_refund_id}" if is_pending else f"it is {refund.status}"
-    raise Refused(f"refund row #{row} is no open request: {problem}", now="Nothing was sent.")
-
-
-def _row(ledger: Ledger, row: int) -> PendingRow:
-    found = ledger.request(row)
-    if found is None:
-        raise NotFound(f"there is no refund row #{row}")
-    return found
 
 
 def _agreed(wiring: Wiring, typed: Typed, open_desk: Desk, found: Preview) -> Preview:

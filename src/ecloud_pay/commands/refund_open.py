@@ -14,7 +14,7 @@ from ecloud_pay.commands.refund_counter import desk, operator, payment_meant
 from ecloud_pay.commands.refund_making import print_settled, said, unless_stopped
 from ecloud_pay.commands.refund_options import Typed, Way
 from ecloud_pay.domain.errors import CannotWrite, EcloudPayError, OutcomeUnknown, Unavailable
-from ecloud_pay.domain.refund import Intent
+from ecloud_pay.domain.refund import Intent, is_open_request
 from ecloud_pay.ports import Ledger
 from ecloud_pay.rendering import machine
 from ecloud_pay.signals import MoneyInFlight
@@ -40,8 +40,8 @@ def _pending(wiring: Wiring, typed: Typed, ledger: Ledger) -> None:
     unfinished = ledger.unfinished().of(only)
     rows = [row for row in ledger.pending() if only in (None, row.payment.id)]
     told = _would(wiring, ledger, unfinished.unsettled)
-    at_stripe = [row for row in rows if row.refund.stripe_refund_id is not None]
-    requests = [row for row in rows if row.refund.stripe_refund_id is None]
+    at_stripe = [row for row in rows if not is_open_request(row.refund)]
+    requests = [row for row in rows if is_open_request(row.refund)]
     now = datetime.now(UTC)
     if typed.json:
         from ecloud_pay.rendering.refund_documents import pending_document

@@ -144,6 +144,11 @@ class Settled:
     settled_at: datetime
 
 
+def is_open_request(row: Refund) -> bool:
+    """Whether that row is a request of the backend that nobody has carried out or closed (or an intent of ours, which looks alike)."""
+    return row.status == RefundState.PENDING and row.stripe_refund_id is None
+
+
 @dataclass(frozen=True, slots=True)
 class PendingRow:
     """A pending refund row that is no unsettled intent of ours: with a Stripe id, or a request made in the backend."""

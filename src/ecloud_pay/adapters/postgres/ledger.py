@@ -22,7 +22,7 @@ from ecloud_pay.domain.at_stripe import RefundAtStripe, RefundState
 from ecloud_pay.domain.errors import Busy, EcloudPayError, NotConfigured, NotFound, Refused
 from ecloud_pay.domain.payment import Payment, PaymentFile
 from ecloud_pay.domain.reference import Reference
-from ecloud_pay.domain.refund import KEY_GOOD_FOR, Actor, Ending, Intent, Order, PendingRow, Settled, Settlement
+from ecloud_pay.domain.refund import KEY_GOOD_FOR, Actor, Ending, Intent, Order, PendingRow, Settled, Settlement, is_open_request
 from ecloud_pay.ports import Place, Standing, Unfinished
 
 UNAUDITED_WITHIN = timedelta(days=45)
@@ -270,7 +270,7 @@ def _current(standing: Standing, intent: Intent) -> Intent:
 
 def _may_be_sent(standing: Standing, current: Intent) -> bool:
     row = next((refund for refund in standing.file.refunds if refund.id == current.refund_id), None)
-    is_pending = row is not None and row.status == RefundState.PENDING and row.stripe_refund_id is None and not current.is_settled
+    is_pending = row is not None and is_open_request(row) and not current.is_settled
     return is_pending and (current.first_sent_at is None or standing.now - current.first_sent_at < KEY_GOOD_FOR)
 
 
