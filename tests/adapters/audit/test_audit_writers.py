@@ -68,6 +68,23 @@ def test_lines_of_eight_threads_are_one_chain_and_none_is_missing(path: Path) ->
     assert sorted(wrote) == [(writer, number) for writer in range(8) for number in range(10)]
 
 
+def test_who_waits_behind_others_that_get_on_with_it_is_not_refused(path: Path) -> None:
+    """The limit is for a lock that somebody sits on, not for a queue."""
+    before = trail(path)
+    before.append(requested())
+    line = path.read_bytes()
+    with open(path, "ab") as busy:
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=trail(path, lock_limit_s=0.4).append, args=(requested(note="waited"),))
+        waiting.start()
+        for _ in range(10):
+            time.sleep(0.1)
+            busy.write(line)
+            busy.flush()
+    waiting.join()
+    assert len(path.read_bytes().splitlines()) == 12
+
+
 def test_a_timestamp_is_taken_in_the_order_of_the_lines(path: Path) -> None:
     code = WRITERS.replace("trail(path)", "AuditLog(path)")
     imports = IMPORTS + "from ecloud_pay.adapters.audit.log import AuditLog\n"

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from ecloud_pay.adapters.audit.refusals import refuse_all_but_files
@@ -17,17 +16,20 @@ POLL_S = 0.002
 _CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True)
 class Deadline:
-    """When locks are waited for no longer, on the clock of time.monotonic(), and how long that was from the beginning."""
+    """Until when locks are waited for: so many seconds after somebody was last seen to get on with it."""
 
-    at: float
-    limit_s: float
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s = limit_s
+        self.renew()
 
-    @classmethod
-    def after(cls, limit_s: float) -> "Deadline":
-        """So many seconds from now."""
-        return cls(time.monotonic() + limit_s, limit_s)
+    def renew(self) -> None:
+        """Begin anew."""
+        self._at_s = time.monotonic() + self.limit_s
+
+    @property
+    def has_passed(self) -> bool:
+        return time.monotonic() > self._at_s
 
 
 @contextmanager
@@ -117,16 +119,21 @@ def _make_folder(folder: Path) -> None:
 
 
 def _wait_for(descriptor: int, lock: int, path: Path, deadline: Deadline) -> None:
+    size = os.fstat(descriptor).st_size
     while True:
         try:
             return fcntl.flock(descriptor, lock | fcntl.LOCK_NB)
         except BlockingIOError:
+            # Others who write their lines, even if one of them is always quicker than we are, do not keep it locked.
+            if (grown := os.fstat(descriptor).st_size) != size:
+                size = grown
+                deadline.renew()
             _refuse_if_late(path, deadline)
             time.sleep(POLL_S)
 
 
 def _refuse_if_late(path: Path, deadline: Deadline) -> None:
-    if time.monotonic() > deadline.at:
+    if deadline.has_passed:
         what = f"the audit file {path} has been locked for longer than {deadline.limit_s:g} s by somebody else"
         raise CannotWrite(what, to_do=f"`fuser -v {path}` names the process.")
 

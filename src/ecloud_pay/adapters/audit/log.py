@@ -53,13 +53,13 @@ class AuditLog:
                 is_empty = os.fstat(descriptor).st_size == 0
                 os.close(descriptor)
             if is_empty:  # so its first line will hang on a rotated file, which must be readable
-                hash_before(self.path, Deadline.after(self._lock_limit_s))
+                hash_before(self.path, Deadline(self._lock_limit_s))
 
     def append(self, event: AuditEvent) -> str:
         """Write the event and flush it to the disk; returns the SHA-256 of its line, in hex. Raises CannotWrite."""
         now = f"{event.type.value} of payment #{event.payment.id} is not safely in the audit trail."
         with refusals(str(self.path), "could not be appended to", now=now):
-            deadline = Deadline.after(self._lock_limit_s)
+            deadline = Deadline(self._lock_limit_s)
             with locked(self.path, deadline) as descriptor:
                 link = next_link(descriptor, self.path, deadline)
                 # The time is told under the lock, so that lines stand in the order of their timestamps.
