@@ -6,6 +6,17 @@ from collections.abc import Sequence
 
 LIMIT_S = 60
 
+# To begin such a script with: `peak_kib()`, the most memory it held so far, in KiB. Linux counts in ru_maxrss what the process was before
+# its exec, which is a copy of the whole test run; VmHWM is of this program alone.
+PEAK_KIB = """
+import resource, sys
+def peak_kib():
+    if sys.platform == "darwin":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+"""
+
 
 def script(code: str, *arguments: object, under: Sequence[str] = ()) -> "subprocess.Popen[str]":
     """The running process; `under` are the words of a command that it is run by."""

@@ -16,7 +16,7 @@ from ecloud_pay.adapters.files.manifest import file_digest, target_digest, verif
 from ecloud_pay.adapters.files.target import commit_all, open_target
 from ecloud_pay.domain.errors import NotFound
 from ecloud_pay.domain.manifest import Digest, Manifest, manifest_path
-from support.scripts import printed, script
+from support.scripts import PEAK_KIB, printed, script
 
 CSV = b'id,address\n1,"12, High St\nTop floor ""B"""\n2,N/A\n'
 
@@ -179,12 +179,11 @@ def test_a_large_file_takes_no_more_memory_than_a_small_one(tmp_path: Path) -> N
     large = tmp_path / "large.csv"
     with large.open("wb") as file:
         file.truncate(256 * 1024 * 1024)
-    code = """
-import resource, sys
+    code = f"""{PEAK_KIB}
 from ecloud_pay.adapters.files.manifest import file_digest
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_kib()
 print(file_digest(sys.argv[1]).bytes)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // (1024 if sys.platform == "darwin" else 1))
+print(peak_kib() - before)
 """
     size, kibibytes = printed(script(code, large)).split()
     assert int(size) == 256 * 1024 * 1024

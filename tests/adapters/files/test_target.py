@@ -5,7 +5,6 @@ import random
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ import pytest
 
 from ecloud_pay.adapters.files.target import commit_all, open_target, write_text
 from ecloud_pay.domain.errors import CannotWrite
-from support.scripts import answer, first_line, printed, script
+from support.scripts import PEAK_KIB, answer, first_line, printed, script
 
 MIB = 1024 * 1024
 IMPORTS = """
@@ -179,16 +178,16 @@ def test_parts_are_joined_where_the_kernel_cannot_copy(out: Path, monkeypatch: p
 
 
 def test_joining_takes_no_memory_for_what_it_joins(out: Path) -> None:
-    code = """
+    code = f"""{PEAK_KIB}
 with open_target(sys.argv[1], force=False) as target:
     more = target.more()
     for _ in range(256):
         more.write(bytes(1024 * 1024))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_kib()
     target.join(more)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    print(peak_kib() - before)
 """
-    assert int(printed(writer(code, out))) < 16 * 1024 * (1024 if sys.platform == "darwin" else 1)
+    assert int(printed(writer(code, out))) < 16 * 1024
 
 
 # Several files

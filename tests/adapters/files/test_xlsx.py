@@ -24,7 +24,7 @@ from ecloud_pay.adapters.files.xlsx import CUT_MARK, LONGEST_TEXT, XlsxSheets, o
 from ecloud_pay.domain.errors import NotConfigured
 from ecloud_pay.domain.export import Column, Kind, sheet_columns
 from ecloud_pay.domain.payment import AFTER_ALL_TIME, BEFORE_ALL_TIME
-from support.scripts import answer, first_line, printed, script
+from support.scripts import PEAK_KIB, answer, first_line, printed, script
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -360,18 +360,15 @@ with open(sys.argv[1], "wb") as file, open_sheets(file, [Column("t", "T", Kind.T
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
-    code = """
-import resource, sys
+    code = f"""{PEAK_KIB}
 from datetime import UTC
 from ecloud_pay.adapters.files.xlsx import open_sheets
 from ecloud_pay.domain.export import Column, Kind
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
 with open(sys.argv[1], "wb") as file:
     for rows in (1_000, 20_000):
         with open_sheets(file, [Column("t", "T", Kind.TEXT)] * 5, UTC, name="p", path=sys.argv[1]) as sheets:
-            sheets.write([f"{number} {'x' * 100}"] * 5 for number in range(rows))
-        print(peak())
+            sheets.write([f"{{number}} {{'x' * 100}}"] * 5 for number in range(rows))
+        print(peak_kib())
 """
     small, large = map(int, printed(script(code, tmp_path / "a.xlsx")).split())
     assert large - small < 4 * 1024
