@@ -174,7 +174,7 @@ def run(arguments: Sequence[str]) -> int:
     except ClosedPipe:
         return errors.CLOSED_PIPE
     except Stopped as stop:
-        _tell([f"ecloud-pay: stopped by {stop}; {stop.now}."], this)
+        _tell([f"ecloud-pay: stopped by {stop}; {this.from_here(stop.now)}."], this)
         return stop.exit_code
     except Exception as error:  # the last resort: no traceback for people, one for us
         _tell(

@@ -78,5 +78,5 @@ class MoneyInFlight:
     def _remember(self, signum: int, _frame: FrameType | None) -> None:
         if self._first is not None:
             _ignore_more()
-            raise Stopped(signum, "what was begun is recorded: ecloud-pay refund --pending shows what is open")
+            raise Stopped(signum, "ecloud-pay refund --pending shows what is open")
         self._first = signum

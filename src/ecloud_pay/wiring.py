@@ -5,6 +5,7 @@ is asked for.
 """
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 READ_DATABASE = "ECLOUD_PAY_READ_DATABASE_URL"
 DATABASE = "DATABASE_URL"
 DEMO_DATABASE = "--demo"
+
+# Where a line to copy begins with the program; `pipx inject ecloud-pay …` only names it.
+_OWN_LINE = re.compile(rf"(?<!inject ){PROGRAM} ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +238,7 @@ class Wiring:
 
     def from_here(self, advice: str) -> str:
         """`advice` with such a line in the place of each that has no options yet."""
-        return advice.replace(f"{PROGRAM} ", f"{self.command_line()} ")
+        return _OWN_LINE.sub(lambda _: f"{self.command_line()} ", advice)
 
     def inspect_database(self, setting: str) -> "DatabaseFacts":
         """What the catalogue says of the database that `setting` names."""

@@ -13,6 +13,7 @@ import openpyxl
 import pytest
 from pyarrow import parquet
 
+from ecloud_pay.adapters.files.extras import REQUIREMENTS
 from support.backend import HOSTILE, Backend
 from support.console import Console, process
 
@@ -141,9 +142,16 @@ def test_a_missing_extra_is_exit_4_with_the_line_that_installs_it(
     for name in [name for name in sys.modules if name.partition(".")[0] == library]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
-    result = console("export", f"--{format}", "-o", f"a.{format}", on=backend)
-    assert (result.code, result.out) == (4, "")
-    assert result.err.startswith(f"ecloud-pay: --{format} needs the extra `{format}`, which is not installed\npip install '")
+    result = console("--tz", "Asia/Tokyo", "export", f"--{format}", "-o", f"a.{format}", on=backend)
+    wanted = REQUIREMENTS[format]
+    assert (result.code, result.out, result.err.splitlines()) == (
+        4,
+        "",
+        [
+            f"ecloud-pay: --{format} needs the extra `{format}`, which is not installed",
+            f"pip install '{wanted}'   (pipx: pipx inject ecloud-pay '{wanted}')",  # no line of ours, so without our options
+        ],
+    )
     assert list(tmp_path.iterdir()) == []
 
 

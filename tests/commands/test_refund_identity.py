@@ -1,7 +1,12 @@
 """What a line that may be run again means: the same payment and the same refund, whatever has happened since."""
 
+import fcntl
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -84,22 +89,40 @@ def test_a_repeated_request_id_of_a_request_returns_the_first_outcome(cashier: C
 
 def test_a_declined_request_is_noted_down_even_where_the_operator_loses_patience(cashier: Cashier) -> None:
     """The line is written before the row is committed, and Ctrl-C waits for both."""
-    import fcntl
-    import signal
-
     path = Path(cashier.environ["ECLOUD_PAY_AUDIT_LOG"])
-    path.write_text("{}\n")
-    with open(path, "r+") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with cashier.started("--decline-request", "2", "--yes") as started:
-            await_(lambda: is_locked_by_a_transaction(cashier))
-            started.send_signal(signal.SIGINT)
-            time.sleep(0.2)
-            fcntl.flock(held, fcntl.LOCK_UN)
-            out, err = started.communicate(timeout=LIMIT_S)
+    with held(path) as trail, cashier.started("--decline-request", "2", "--yes") as started:
+        await_(lambda: is_locked_by_a_transaction(cashier))
+        started.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        fcntl.flock(trail, fcntl.LOCK_UN)
+        out, err = started.communicate(timeout=LIMIT_S)
     assert (started.returncode, out, err) == (0, "", "The request in refund row #2 of payment #11 is closed; no money moved.\n")
     assert cashier.backend.rows("SELECT status FROM payments_refund WHERE id = 2") == [("failed",)]
     assert '"refund_failed"' in path.read_text()
+
+
+def test_who_stops_waiting_for_that_is_told_where_to_look_and_the_request_stays_open(cashier: Cashier) -> None:
+    with (
+        held(Path(cashier.environ["ECLOUD_PAY_AUDIT_LOG"])),
+        cashier.started("--tz", "Asia/Tokyo", "--decline-request", "2", "--yes") as started,
+    ):
+        await_(lambda: is_locked_by_a_transaction(cashier))
+        for _ in range(2):
+            started.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        out, err = started.communicate(timeout=LIMIT_S)
+    told = "ecloud-pay: stopped by SIGINT; ecloud-pay --tz Asia/Tokyo refund --pending shows what is open.\n"
+    assert (started.returncode, out, err) == (130, "", told)
+    assert cashier.backend.rows("SELECT status FROM payments_refund WHERE id = 2") == [("pending",)]
+
+
+@contextmanager
+def held(path: Path) -> Iterator[TextIO]:
+    """The audit trail, locked by somebody else."""
+    path.write_text("{}\n")
+    with open(path, "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
 
 
 def is_locked_by_a_transaction(cashier: Cashier) -> bool:
