@@ -86,6 +86,21 @@ def test_which_disputes_forbid_a_refund(status: str, is_charge_refundable: bool,
     assert DisputeAtStripe("dp_1", status, is_charge_refundable).forbids_refund is forbids
 
 
+@pytest.mark.parametrize(
+    ("status", "is_open"),
+    [
+        ("warning_needs_response", True),
+        ("warning_under_review", True),
+        ("warning_of_tomorrow", True),
+        ("warning_closed", False),
+        ("needs_response", False),
+        ("won", False),
+    ],
+)
+def test_an_inquiry_is_open_until_it_is_closed(status: str, is_open: bool) -> None:
+    assert DisputeAtStripe("dp_1", status, True).is_open_inquiry is is_open
+
+
 def test_what_came_back_of_a_payment_by_its_refunds() -> None:
     refunds = tuple(
         at_stripe(amount=Money(minor, "usd"), status=status)

@@ -68,8 +68,18 @@ class DisputeAtStripe:
 
     @property
     def forbids_refund(self) -> bool:
-        """An inquiry (`warning_…`) is still refundable; otherwise Stripe says so itself."""
-        return not self.status.startswith("warning_") and not self.is_charge_refundable
+        """An inquiry is still refundable; otherwise Stripe says so itself."""
+        return not self._is_inquiry and not self.is_charge_refundable
+
+    @property
+    def is_open_inquiry(self) -> bool:
+        """Whether a bank asks about the payment, which may become a dispute yet."""
+        return self._is_inquiry and self.status != "warning_closed"
+
+    @property
+    def _is_inquiry(self) -> bool:
+        # https://docs.stripe.com/api/disputes/object#dispute_object-status
+        return self.status.startswith("warning_")
 
 
 @dataclass(frozen=True, slots=True)

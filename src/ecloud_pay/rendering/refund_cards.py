@@ -98,7 +98,7 @@ def _inquiries(found: Preview) -> list[Text]:
     return [
         Text(visible(f"An inquiry is open at Stripe: {dispute.id} ({dispute.status})"), style=theme.WARNING)
         for dispute in found.theirs.disputes
-        if dispute.status.startswith("warning_") and dispute.status != "warning_closed"
+        if dispute.is_open_inquiry
     ]
 
 
