@@ -161,6 +161,10 @@ class Standing:
     intents: "tuple[Intent, ...]"
     now: datetime
 
+    def intent(self, key: str) -> "Intent | None":
+        """The intent that is sent under that idempotency key; None where there is none."""
+        return next((one for one in self.intents if one.order.key == key), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:

@@ -220,10 +220,10 @@ def _as_it_stands(item: Item, desk: Desk, error: EcloudPayError) -> Result:
         standing = desk.ledger.read(item.payment_id)
     except EcloudPayError:
         return Result(item, item.before if is_resumed else None, _perhaps_sent(item, error))
-    intents = standing.intents if standing else ()
     key = item.before.order.key if is_resumed and item.before else item.wish.key
-    ours = next((intent for intent in intents if intent.order.key == key), None)
-    return (_ended_by_another(item, intents) if ours is None else None) or Result(item, ours, error)
+    ours = standing.intent(key) if standing else None
+    by_another = _ended_by_another(item, standing.intents) if standing and ours is None else None
+    return by_another or Result(item, ours, error)
 
 
 def _perhaps_sent(item: Item, error: EcloudPayError) -> EcloudPayError:

@@ -276,6 +276,6 @@ def _is_since(created: datetime | None, since: datetime) -> bool:
 
 
 def _is_still_a_request(order: Order, standing: Standing) -> None:
-    row = next((one for one in standing.file.refunds if one.id == order.request_row), None)
+    row = standing.file.refund(order.request_row)
     if row is None or not is_open_request(row) or row.amount != order.amount:
         raise Busy(f"refund row #{order.request_row} is no open request of that amount any more", now=_NOTHING)

@@ -48,8 +48,8 @@ def _settled_meanwhile(intent: Intent, ledger: Ledger) -> Intent | None:
         standing = ledger.read(intent.order.payment_id)
     except EcloudPayError:
         return None
-    same = (one for one in standing.intents if one.order.key == intent.order.key and one.is_settled) if standing else iter(())
-    return next(same, None)
+    found = standing.intent(intent.order.key) if standing else None
+    return found if found and found.is_settled else None
 
 
 def earlier(ledger: Ledger, payment_id: int, wish: Wish) -> Intent | None:

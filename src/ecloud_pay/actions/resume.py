@@ -90,7 +90,7 @@ def adopt(intent: Intent, refund_id: str, sender: Sender, account: str | None) -
     # Its own row may bear that id already: somebody has written it there by hand.
     others = (one for one in standing.file.refunds if one.id != intent.refund_id)
     owner = next((one for one in others if one.stripe_refund_id == refund.id), None)
-    row = _row(intent, standing)
+    row = standing.file.refund(intent.refund_id)
     problem = ""
     if refund.payment_intent != order.payment_intent:
         problem = f"belongs to {refund.payment_intent or 'no PaymentIntent'}, not to {order.payment_intent}"
@@ -243,7 +243,7 @@ def _rows_are_good(intent: Intent, standing: Standing) -> None:
 
 def _obstacle(intent: Intent, standing: Standing) -> str | None:
     """What the backend or a person has made of its rows, so that it cannot be sent; None where they are as we left them."""
-    row = _row(intent, standing)
+    row = standing.file.refund(intent.refund_id)
     transaction = next((one for one in standing.file.transactions if one.id == intent.transaction_id), None)
     if row is None:
         return f"somebody has deleted refund #{intent.refund_id} here"
@@ -254,10 +254,6 @@ def _obstacle(intent: Intent, standing: Standing) -> str | None:
     if transaction is not None and transaction.status != RefundState.PENDING:
         return f"somebody has made transaction #{intent.transaction_id} {transaction.status} here"
     return None
-
-
-def _row(intent: Intent, standing: Standing) -> Refund | None:
-    return next((one for one in standing.file.refunds if one.id == intent.refund_id), None)
 
 
 def _takes(row: Refund, refund: RefundAtStripe, key: str) -> bool:

@@ -110,3 +110,7 @@ class PaymentFile:
     payment: Payment
     transactions: tuple[Transaction, ...]
     refunds: tuple[Refund, ...]
+
+    def refund(self, id: int | None) -> Refund | None:
+        """The refund row of that number; None where there is none (any more)."""
+        return next((row for row in self.refunds if row.id == id), None)

@@ -63,7 +63,7 @@ class PostgresLedger:
     def open_intent(self, order: Order, accept: Callable[[Standing], None]) -> Intent:
         def work(transaction: Snapshot) -> Intent:
             standing = self._lock(transaction, order.payment_id)
-            already = next((intent for intent in standing.intents if intent.order.key == order.key), None)
+            already = standing.intent(order.key)
             if already is not None:
                 return already
             accept(standing)
@@ -252,7 +252,8 @@ def _is_ours_to_settle(file: PaymentFile, refund_row: int) -> bool:
 
 
 def _row(file: PaymentFile, refund_row: int) -> PendingRow | None:
-    return next((PendingRow(file.payment, refund) for refund in file.refunds if refund.id == refund_row), None)
+    refund = file.refund(refund_row)
+    return None if refund is None else PendingRow(file.payment, refund)
 
 
 def _is_completed_already(file: PaymentFile, refund_row: int, refund: RefundAtStripe) -> bool:
@@ -269,7 +270,7 @@ def _current(standing: Standing, intent: Intent) -> Intent:
 
 
 def _may_be_sent(standing: Standing, current: Intent) -> bool:
-    row = next((refund for refund in standing.file.refunds if refund.id == current.refund_id), None)
+    row = standing.file.refund(current.refund_id)
     is_pending = row is not None and is_open_request(row) and not current.is_settled
     return is_pending and (current.first_sent_at is None or standing.now - current.first_sent_at < KEY_GOOD_FOR)
 
